@@ -1,0 +1,103 @@
+"""Make the golden values of the operator tables with real MXNet 1.9.1.
+
+Run from anywhere with an interpreter that has ``mxnet==1.9.1`` and ``numpy<1.24``::
+
+    python tests/golden/make.py [family ...] [--check] [--only TEXT]
+
+``--check`` compares with the files instead of writing them; ``--only`` runs rows whose id contains TEXT and prints
+their values. The same rows give the same files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pathlib
+import sys
+import warnings
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+warnings.simplefilter("ignore")
+
+import mxnet as mx  # noqa: E402
+import numpy as np  # noqa: E402
+
+from tests.golden import store  # noqa: E402
+from tests.ops import cases, runner  # noqa: E402
+
+
+def run(row: cases.Case, dtype: str) -> dict[str, np.ndarray]:
+    """What MXNet answers, corrected where the row says that MXNet is wrong."""
+    mx.random.seed(0)
+    found = runner.run_eager(mx, row, dtype)
+    if row.expect is None:
+        return found
+    heads = [row.head(i, found[f"out{i}"].shape, found[f"out{i}"].dtype.name) for i in range(len(found)) if f"out{i}" in found]
+    changed = False
+    for name, value in row.expect(row.arrays(dtype), heads).items():
+        changed = changed or value is None or not np.allclose(found[name], value, 1e-3, 1e-5, equal_nan=True)
+        if value is None:
+            del found[name]
+        else:
+            found[name] = np.asarray(value).astype(found[name].dtype).reshape(found[name].shape)
+    if not changed:
+        raise ValueError("the row says that MXNet is wrong, but it is right")
+    return found
+
+
+def make(family: str, only: str, verbose: bool) -> tuple[store.Golden, dict[str, int], int]:
+    """The values of a family, the fingerprints of its rows, and how many rows MXNet refused."""
+    golden: store.Golden = {}
+    fingerprints: dict[str, int] = {}
+    refused = 0
+    for row in cases.all_cases(family):
+        if only not in row.id:
+            continue
+        if row.id in fingerprints:
+            raise ValueError(f"two rows are called {row.id}")
+        fingerprints[row.id] = row.fingerprint()
+        for dtype in row.dtypes:
+            if verbose:
+                print(row.id, dtype, flush=True)
+            try:
+                found = run(row, dtype)
+            except (mx.base.MXNetError, ValueError, TypeError, AttributeError, KeyError, AssertionError) as error:
+                refused += 1
+                print(f"  REFUSED {row.id} {dtype}: {type(error).__name__} " + str(error).strip().replace("\n", " ")[:400])
+                continue
+            golden.update({f"{row.id}|{dtype}|{name}": value for name, value in found.items()})
+            if only:
+                print("", *(f"  {name} {value.dtype} {value.shape}\n{value}" for name, value in found.items()), sep="\n")
+            elif not row.note and not row.mxnet_wrong and any(np.isnan(v).any() for v in found.values() if v.dtype.kind == "f"):
+                print(f"  {row.id} {dtype} has NaN without a note")
+    return golden, fingerprints, refused
+
+
+def main() -> int:
+    """Write or check the files of the families asked for; non-zero if a row was refused or differs."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("family", nargs="*", default=list(cases.FAMILIES))
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--only", default="")
+    parser.add_argument("--verbose", action="store_true", help="name each row before it runs: shows which one crashed")
+    options = parser.parse_args()
+    bad = 0
+    for family in options.family:
+        golden, fingerprints, refused = make(family, options.only, options.verbose)
+        bad += refused
+        if options.only:
+            continue
+        if options.check:
+            before, rows = store.read(family)
+            differing = [k for k in {*before, *golden} if k not in golden or not np.array_equal(before.get(k), golden[k], equal_nan=golden[k].dtype.kind == "f")]
+            bad += len(differing) + (rows != fingerprints)
+            print(f"{family}: {len(golden)} values, {len(differing)} differ {sorted(differing)[:5]}")
+        else:
+            path = store.write(family, golden, fingerprints)
+            print(f"{family}: {len(fingerprints)} rows, {len(golden)} values, {path.stat().st_size} bytes")
+    return min(bad, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

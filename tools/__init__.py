@@ -1,0 +1,1 @@
+"""The command line `gluon-onnx`. Imported as gluon_onnx.tools."""

@@ -39,6 +39,12 @@ def package_of(name: str, path: Path) -> str:
     return name if path.name == "__init__.py" else name.rpartition(".")[0]
 
 
+def place_of(name: str, path: Path) -> Path:
+    """Where a module lies in the import tree, and so in the wheel."""
+    place = Path(*name.split("."))
+    return place / "__init__.py" if path.name == "__init__.py" else place.with_suffix(".py")
+
+
 def imported(name: str, path: Path) -> Iterator[tuple[int, str]]:
     """(line, absolute dotted name) of each thing that a file imports."""
     package = package_of(name, path)
@@ -122,15 +128,20 @@ def test_import_is_quiet_and_light() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def copy_sources(work: Path, *names: str) -> None:
+    """Copy the package's folders and some files of the checkout: real files, since links would lead back."""
+    for folder in FOLDERS.values():
+        shutil.copytree(ROOT / folder, work / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in names:
+        shutil.copy(ROOT / name, work)
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     """The wheel, built from a copy: a build leaves build/lib behind, and takes what lies in it."""
     pytest.importorskip("setuptools", minversion="77")
     work = tmp_path_factory.mktemp("wheel")
-    for folder in {"gluon_onnx", *MAPPED.values()}:
-        shutil.copytree(ROOT / folder, work / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, work / name)
+    copy_sources(work, "pyproject.toml", "README.md", "LICENSE")
     done = subprocess.run(
         [sys.executable, "-c", "from setuptools import build_meta as b; b.build_wheel('dist')"],
         cwd=work, capture_output=True, text=True, check=False,
@@ -141,9 +152,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 
 
 def test_wheel_holds_every_module_and_data_file_and_nothing_else(wheel: zipfile.ZipFile) -> None:
-    expected = set()
-    for name, path in MODULES.items():
-        expected.add(name.replace(".", "/") + ("/__init__.py" if path.name == "__init__.py" else ".py"))
+    expected = {str(place_of(name, path)) for name, path in MODULES.items()}
     for package in PACKAGES:
         folder = MODULES[package].parent
         for pattern in DATA["*"] + DATA.get(package, []):
@@ -174,21 +183,9 @@ def test_console_script_is_callable() -> None:
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 def test_the_type_checkers_see_the_import_tree(tmp_path: Path) -> None:
-    for folder in {"gluon_onnx", *MAPPED.values()}:
-        (tmp_path / folder).symlink_to(ROOT / folder, target_is_directory=True)
-    shutil.copy(ROOT / "Makefile", tmp_path)
-    # -s: no command echo; the links point into the copy of the tree that make runs in.
+    copy_sources(tmp_path, "Makefile")
     subprocess.run(["make", "-s", "view"], cwd=tmp_path, check=True, capture_output=True)
     view = tmp_path / "build" / "view"
-    missing = [
-        name
-        for name, path in MODULES.items()
-        if not any(
-            seen.is_file() and seen.resolve() == path
-            for seen in (
-                view.joinpath(*name.split(".")).with_suffix(".py"),
-                view.joinpath(*name.split("."), "__init__.py"),
-            )
-        )
-    ]
-    assert missing == []
+    seen = {path.relative_to(view): path.resolve().relative_to(tmp_path) for path in view.rglob("*.py")}
+    expected = {place_of(name, path): path.relative_to(ROOT) for name, path in MODULES.items()}
+    assert seen == expected

@@ -42,10 +42,10 @@ def _collect(outputs: list[Any], grads: dict[int, Any], states: dict[int, Any]) 
     return found
 
 
-def run_eager(mx: Any, row: Case, dtype: str) -> dict[str, np.ndarray]:
-    """Outputs, input gradients and updated states of an imperative call."""
+def run_eager(mx: Any, row: Case, dtype: str, *, grads: bool = True) -> dict[str, np.ndarray]:
+    """Outputs, input gradients (unless ``grads`` is false) and updated states of an imperative call."""
     arrays = _inputs(mx, row, dtype)
-    wanted = row.grad_inputs(dtype)
+    wanted = row.grad_inputs(dtype) if grads else ()
     for index in wanted:
         arrays[index].attach_grad()
     function = resolve(mx.nd, row.op)

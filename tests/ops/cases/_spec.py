@@ -172,6 +172,8 @@ class Case:
         Why the row has no symbolic form (a data-dependent output shape).
     mxnet_wrong
         Why MXNet's own answer is not the golden one; ``expect`` then computes the right values.
+    oracle_grad
+        ``False``: MXNet crashes on the gradient, so that ``expect`` alone gives it.
     expect
         ``expect(inputs, heads) -> {"out0": ..., "grad0": ...}``; overrides what MXNet returned, ``None`` drops a value.
     """
@@ -188,6 +190,7 @@ class Case:
     eager_only: str = ""
     note: str = ""
     mxnet_wrong: str = ""
+    oracle_grad: bool = True
     expect: Callable[..., dict[str, np.ndarray | None]] | None = field(default=None, repr=False)
 
     def arrays(self, dtype: str) -> list[np.ndarray]:

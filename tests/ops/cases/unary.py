@@ -80,6 +80,8 @@ def _defined(op: str, x: float) -> bool:
     low, high = _DOMAINS[op]
     if op in ("arccos", "arcsin", "arctanh", "erfinv"):
         return abs(x) <= 1.0
+    if op in ("gamma", "gammaln"):
+        return x > 0.0
     return low >= -0.8 and x >= round(low - 0.3) or low < -1.0
 
 

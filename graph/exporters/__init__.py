@@ -1,0 +1,1 @@
+"""Writers of MXNet's and ONNX's files."""

@@ -1,0 +1,1 @@
+"""Readers of MXNet's and ONNX's files."""

@@ -63,7 +63,8 @@ class Initializer:
 
     Which method fills the array depends on the end of the name: ``weight`` leads to `_init_weight`, which a
     subclass implements, ``bias``, ``beta``, ``min`` and running means to zeros, ``gamma``, ``max`` and
-    running variances to ones. An initializer in the attribute ``__init__`` of the description comes before all that.
+    running variances to ones. An initializer in the attribute ``__init__`` of the description comes before
+    all that.
 
     Parameters
     ----------
@@ -147,7 +148,7 @@ class Initializer:
 
     def _legacy_init(self, name: str, arr: NDArray) -> None:
         warnings.warn(
-            "calling an initializer with (str, NDArray) is deprecated: pass mx.init.InitDesc(name) as the name",
+            "calling an initializer with (str, NDArray) is deprecated: pass mx.init.InitDesc(name)",
             DeprecationWarning,
             stacklevel=3,
         )

@@ -45,7 +45,7 @@ def check_label_shapes(labels: Any, preds: Any, wrap: bool = False, shape: bool 
     of_labels, of_preds = (labels.shape, preds.shape) if shape else (len(labels), len(preds))
     if of_labels != of_preds:
         what = "Shape" if shape else "Length"
-        raise ValueError(f"{what} of labels {of_labels} does not match {what.lower()} of predictions {of_preds}")
+        raise ValueError(f"{what} of labels {of_labels} does not match that of predictions {of_preds}")
     if wrap:
         labels = [labels] if isinstance(labels, NDArray) else labels
         preds = [preds] if isinstance(preds, NDArray) else preds

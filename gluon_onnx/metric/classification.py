@@ -99,7 +99,7 @@ class TopKAccuracy(EvalMetric):
         for label_array, pred_array in zip(labels, preds, strict=True):
             label, pred = to_numpy(label_array).astype("int32"), to_numpy(pred_array).astype("float32")
             if pred.ndim != 2:
-                raise ValueError(f"metric {self.name!r} needs scores (batch, classes), got shape {pred.shape}")
+                raise ValueError(f"metric {self.name!r} needs scores (batch, classes), got {pred.shape}")
             check_label_shapes(label.ravel(), pred)
             top_k = min(self.top_k, pred.shape[1])
             largest = numpy.argpartition(pred, -top_k)[:, -top_k:]

@@ -1,0 +1,114 @@
+"""The frame of the command line: help, version, exit codes, laziness."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from gluon_onnx import __version__
+from gluon_onnx.graph.errors import FormatError, ShapeError, UnsupportedOperatorError
+from gluon_onnx.tools import cli
+from gluon_onnx.tools.outcome import CommandError, ExitCode
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"gluon-onnx {__version__}\n"
+
+
+@pytest.mark.parametrize("argv", [[], ["--help"]], ids=["nothing", "help"])
+def test_help_lists_every_command_and_exit_code(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        code = cli.main(argv)
+    except SystemExit as ended:
+        code = ended.code  # type: ignore[assignment]
+    out = capsys.readouterr().out
+    assert code == 0
+    assert [name for name in cli.COMMANDS if f"    {name} " not in out] == []
+    assert [f"  {code.value}  " for code in ExitCode if f"  {code.value}  " not in out] == []
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_help_of_a_command_has_an_example(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main([name, "--help"])
+    assert ended.value.code == 0
+    assert f"example:\n  gluon-onnx {name}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "argv", [["no-such-command"], ["demo", "--no-such-option"], ["demo", "--epochs", "x"]]
+)
+def test_wrong_arguments_are_bad_input(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(argv)
+    assert ended.value.code == ExitCode.BAD_INPUT
+    assert "error:" in capsys.readouterr().err
+
+
+def command(action: Callable[[], ExitCode]) -> SimpleNamespace:
+    """A command that does this."""
+
+    def add_arguments(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--x")
+
+    return SimpleNamespace(add_arguments=add_arguments, run=lambda args: action())
+
+
+def fail(error: Exception) -> Callable[[], ExitCode]:
+    def action() -> ExitCode:
+        raise error
+
+    return action
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (CommandError("wrong"), ExitCode.BAD_INPUT),
+        (CommandError("differs", ExitCode.CHECK_FAILED), ExitCode.CHECK_FAILED),
+        (FileNotFoundError(2, "No such file", "a.onnx"), ExitCode.BAD_INPUT),
+        (FormatError("a.params: bad magic"), ExitCode.BAD_INPUT),
+        (UnsupportedOperatorError([("Foo", "foo0")]), ExitCode.UNSUPPORTED),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_an_error_becomes_a_message_and_a_code(
+    error: Exception, code: ExitCode, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "load", lambda name: command(fail(error)))
+    assert cli.main(["doctor"]) == code
+    assert capsys.readouterr().err == f"gluon-onnx doctor: {error}\n"
+
+
+def test_an_error_of_the_program_itself_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "load", lambda name: command(fail(ShapeError("a bug"))))
+    with pytest.raises(ShapeError, match="a bug"):
+        cli.main(["doctor"])
+
+
+def test_a_failed_check_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "load", lambda name: command(lambda: ExitCode.CHECK_FAILED))
+    assert cli.main(["doctor"]) == 1
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\n"
+        "from gluon_onnx.tools import cli\n"
+        "try:\n"
+        "    cli.main(['--help'])\n"
+        "except SystemExit:\n"
+        "    pass\n"
+        "print({'onnx', 'onnxruntime', 'onnx_ir', 'matplotlib', 'rich', 'numpy'} & sys.modules.keys())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "set()"

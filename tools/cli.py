@@ -1,0 +1,132 @@
+"""The command line ``gluon-onnx``.
+
+A command is a module of this package with ``add_arguments(parser)`` and ``run(args) -> ExitCode``. It is
+imported when it is called, so that ``--help`` and ``--version`` answer at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol, cast
+
+from .outcome import CommandError, ExitCode
+
+__all__ = ["COMMANDS", "main"]
+
+EXIT_CODES = """exit codes:
+  0  all is well
+  1  a check failed: the command ran, and what it looked at is not in order
+  2  bad input: wrong arguments, or a file that is missing or cannot be read
+  3  not supported: an operator, type or provider that this version cannot handle
+"""
+
+
+class Command(Protocol):
+    """What the module of a command offers."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the command's arguments."""
+
+    def run(self, args: argparse.Namespace) -> ExitCode:
+        """Do it."""
+
+
+class Entry(NamedTuple):
+    """A line of the table of commands."""
+
+    module: str
+    summary: str
+    example: str
+
+
+COMMANDS: dict[str, Entry] = {
+    "demo": Entry(
+        "demo",
+        "train a digit classifier, export it to ONNX and check the result",
+        "gluon-onnx demo --out demo-output --seed 1",
+    ),
+    "doctor": Entry(
+        "doctor",
+        "tell which versions, devices and libraries are here, what is missing and how to get it",
+        "gluon-onnx doctor",
+    ),
+}
+
+
+def load(name: str) -> Command:
+    """Import the module of a command."""
+    return cast(Command, importlib.import_module(f".{COMMANDS[name].module}", __package__))
+
+
+def build_parser(argv: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser for these arguments: only the command that they name is imported and declares its own."""
+    parser = argparse.ArgumentParser(
+        prog="gluon-onnx",
+        description="Train, inspect and deploy MXNet and ONNX models with ONNX Runtime.",
+        epilog="examples:\n"
+        + "".join(f"  {entry.example}\n" for entry in COMMANDS.values())
+        + "\n"
+        + EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="store_true", help="print the version and exit")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    called = next((word for word in argv if not word.startswith("-")), None)
+    for name, entry in COMMANDS.items():
+        sub = commands.add_parser(
+            name,
+            help=entry.summary,
+            description=entry.summary[0].upper() + entry.summary[1:] + ".",
+            epilog=f"example:\n  {entry.example}\n\n{EXIT_CODES}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        if name == called:
+            load(name).add_arguments(sub)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code.
+
+    Parameters
+    ----------
+    argv : the arguments after the program's name; those of the process if None.
+    """
+    argv = sys.argv[1:] if argv is None else argv
+    parser = build_parser(argv)
+    args = parser.parse_args(argv)
+    if args.version:
+        from .. import __version__
+
+        print(f"gluon-onnx {__version__}")
+        return ExitCode.OK
+    if args.command is None:
+        parser.print_help()
+        return ExitCode.OK
+    try:
+        return int(load(args.command).run(args))
+    except CommandError as error:
+        return report(args.command, error, error.code)
+    except OSError as error:
+        return report(args.command, error, ExitCode.BAD_INPUT)
+    except RuntimeError as error:
+        from ..graph.errors import FormatError, UnsupportedOperatorError
+
+        if isinstance(error, UnsupportedOperatorError):
+            return report(args.command, error, ExitCode.UNSUPPORTED)
+        if isinstance(error, FormatError):
+            return report(args.command, error, ExitCode.BAD_INPUT)
+        raise
+
+
+def report(command: str, error: Exception, code: ExitCode) -> int:
+    """Say on standard error why a command ended."""
+    print(f"gluon-onnx {command}: {error}", file=sys.stderr)
+    return int(code)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

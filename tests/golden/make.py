@@ -11,11 +11,16 @@ their values. The same rows give the same files.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import pathlib
+import subprocess
 import sys
+import tempfile
 import warnings
 
+NATIVE = "MXNET_MKLDNN_ENABLED"
+os.environ.setdefault("MXNET_STORAGE_FALLBACK_LOG_VERBOSE", "0")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 warnings.simplefilter("ignore")
@@ -46,6 +51,15 @@ def run(row: cases.Case, dtype: str) -> dict[str, np.ndarray]:
     return found
 
 
+def native_part(family: str) -> store.Golden:
+    """The values of the rows that MXNet computes only with its oneDNN kernels off, a choice made when it is loaded."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "native"
+        subprocess.run([sys.executable, __file__, family, "--native-to", str(path)], check=True, env={**os.environ, NATIVE: "0"})
+        with np.load(path.with_suffix(".npz")) as stored:
+            return dict(stored.items())
+
+
 def make(family: str, only: str, verbose: bool) -> tuple[store.Golden, dict[str, int], int]:
     """The values of a family, the fingerprints of its rows, and how many rows MXNet refused."""
     golden: store.Golden = {}
@@ -57,6 +71,8 @@ def make(family: str, only: str, verbose: bool) -> tuple[store.Golden, dict[str,
         if row.id in fingerprints:
             raise ValueError(f"two rows are called {row.id}")
         fingerprints[row.id] = row.fingerprint()
+        if row.native != (os.environ.get(NATIVE) == "0") and not only:
+            continue
         for dtype in row.dtypes:
             if verbose:
                 print(row.id, dtype, flush=True)
@@ -64,6 +80,8 @@ def make(family: str, only: str, verbose: bool) -> tuple[store.Golden, dict[str,
                 found = run(row, dtype)
             except (mx.base.MXNetError, ValueError, TypeError, AttributeError, KeyError, AssertionError) as error:
                 refused += 1
+                with contextlib.suppress(mx.base.MXNetError):
+                    mx.nd.waitall()  # else the error comes up again in the next row
                 print(f"  REFUSED {row.id} {dtype}: {type(error).__name__} " + str(error).strip().replace("\n", " ")[:400])
                 continue
             golden.update({f"{row.id}|{dtype}|{name}": value for name, value in found.items()})
@@ -71,6 +89,8 @@ def make(family: str, only: str, verbose: bool) -> tuple[store.Golden, dict[str,
                 print("", *(f"  {name} {value.dtype} {value.shape}\n{value}" for name, value in found.items()), sep="\n")
             elif not row.note and not row.mxnet_wrong and any(np.isnan(v).any() for v in found.values() if v.dtype.kind == "f"):
                 print(f"  {row.id} {dtype} has NaN without a note")
+    if os.environ.get(NATIVE) != "0" and any(row.native for row in cases.all_cases(family)) and not only:
+        golden.update(native_part(family))
     return golden, fingerprints, refused
 
 
@@ -80,12 +100,16 @@ def main() -> int:
     parser.add_argument("family", nargs="*", default=list(cases.FAMILIES))
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--only", default="")
+    parser.add_argument("--native-to", default="", help=argparse.SUPPRESS)
     parser.add_argument("--verbose", action="store_true", help="name each row before it runs: shows which one crashed")
     options = parser.parse_args()
     bad = 0
     for family in options.family:
         golden, fingerprints, refused = make(family, options.only, options.verbose)
         bad += refused
+        if options.native_to:
+            np.savez(options.native_to, **golden)
+            return min(bad, 1)
         if options.only:
             continue
         if options.check:

@@ -41,6 +41,8 @@ class Spec:
         """The array of this input for the row ``seed`` run in ``dtype``."""
         stream = np.random.RandomState(zlib.crc32(seed.encode()))
         value = _GENERATORS[self.kind](stream, self.shape, *self.args)
+        if self.kind == "distinct" and (self.dtype or dtype) not in FLOATS:
+            value = np.argsort(value.reshape(-1)).reshape(self.shape)
         return np.ascontiguousarray(np.asarray(value).astype(self.dtype or dtype).reshape(self.shape))
 
 
@@ -172,6 +174,8 @@ class Case:
         Why the row has no symbolic form (a data-dependent output shape).
     mxnet_wrong
         Why MXNet's own answer is not the golden one; ``expect`` then computes the right values.
+    native
+        MXNet's oneDNN kernels refuse the row; its own kernels run it.
     oracle_grad
         ``False``: MXNet crashes on the gradient, so that ``expect`` alone gives it.
     expect
@@ -190,6 +194,7 @@ class Case:
     eager_only: str = ""
     note: str = ""
     mxnet_wrong: str = ""
+    native: bool = False
     oracle_grad: bool = True
     expect: Callable[..., dict[str, np.ndarray | None]] | None = field(default=None, repr=False)
 

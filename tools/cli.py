@@ -53,6 +53,21 @@ COMMANDS: dict[str, Entry] = {
         "tell which versions, devices and libraries are here, what is missing and how to get it",
         "gluon-onnx doctor",
     ),
+    "summary": Entry(
+        "summary",
+        "tell a model's inputs, outputs, parameters and operators",
+        "gluon-onnx summary model-symbol.json --input data:1x3x224x224",
+    ),
+    "internals": Entry(
+        "internals",
+        "list every value inside a model with its shape, by the name that get_internals() knows",
+        "gluon-onnx internals model-symbol.json --match Convolution",
+    ),
+    "weights": Entry(
+        "weights",
+        "list shape and statistics of every stored array, and mark NaN and infinity",
+        "gluon-onnx weights model-0000.params --format json",
+    ),
 }
 
 
@@ -111,7 +126,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except CommandError as error:
         return report(args.command, error, error.code)
     except OSError as error:
-        return report(args.command, error, ExitCode.BAD_INPUT)
+        text = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        return report(args.command, text, ExitCode.BAD_INPUT)
     except RuntimeError as error:
         from ..graph.errors import FormatError, UnsupportedOperatorError
 
@@ -122,7 +138,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise
 
 
-def report(command: str, error: Exception, code: ExitCode) -> int:
+def report(command: str, error: Exception | str, code: ExitCode) -> int:
     """Say on standard error why a command ended."""
     print(f"gluon-onnx {command}: {error}", file=sys.stderr)
     return int(code)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
-import json
 import os
 import platform
 import subprocess
@@ -13,6 +12,7 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 
 from .outcome import ExitCode
+from .tables import open_console, print_json
 
 __all__ = ["Finding", "Status", "add_arguments", "examine", "run"]
 
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> ExitCode:
     findings = examine()
     if args.format == "json":
         rows = [{**asdict(finding), "status": finding.status.value} for finding in findings]
-        print(json.dumps(rows, indent=2))
+        print_json(rows)
     else:
         show(findings)
     return ExitCode.CHECK_FAILED if any(f.status is Status.BROKEN for f in findings) else ExitCode.OK
@@ -69,13 +69,10 @@ def run(args: argparse.Namespace) -> ExitCode:
 
 def show(findings: list[Finding]) -> None:
     """Print the findings as a table, then what can be done about those that are not in order."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 200  # a pipe has no width; lines stay whole
+    console = open_console()
     table = Table(box=None, pad_edge=False, show_header=False)
     colors = {Status.OK: "green", Status.ABSENT: "yellow", Status.BROKEN: "bold red"}
     for finding in findings:

@@ -75,7 +75,7 @@ def fail(error: Exception) -> Callable[[], ExitCode]:
     [
         (CommandError("wrong"), ExitCode.BAD_INPUT),
         (CommandError("differs", ExitCode.CHECK_FAILED), ExitCode.CHECK_FAILED),
-        (FileNotFoundError(2, "No such file", "a.onnx"), ExitCode.BAD_INPUT),
+        (OSError("no room"), ExitCode.BAD_INPUT),
         (FormatError("a.params: bad magic"), ExitCode.BAD_INPUT),
         (UnsupportedOperatorError([("Foo", "foo0")]), ExitCode.UNSUPPORTED),
     ],
@@ -87,6 +87,12 @@ def test_an_error_becomes_a_message_and_a_code(
     monkeypatch.setattr(cli, "load", lambda name: command(fail(error)))
     assert cli.main(["doctor"]) == code
     assert capsys.readouterr().err == f"gluon-onnx doctor: {error}\n"
+
+
+def test_a_missing_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "a.onnx"
+    assert cli.main(["summary", str(path)]) == ExitCode.BAD_INPUT
+    assert capsys.readouterr().err == f"gluon-onnx summary: {path}: No such file or directory\n"
 
 
 def test_an_error_of_the_program_itself_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:

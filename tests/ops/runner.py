@@ -69,13 +69,13 @@ def run_symbol(mx: Any, row: Case, dtype: str) -> dict[str, np.ndarray]:
     """The same through ``Symbol.bind``."""
     symbol = compose(mx, row)
     arrays = {f"x{i}": value for i, value in enumerate(_inputs(mx, row, dtype))}
-    wanted = row.grad_inputs(dtype)
+    # A bound symbol keeps what backward needs in training mode only.
+    wanted = row.grad_inputs(dtype) if row.train else ()
     grads = {f"x{i}": mx.nd.zeros(arrays[f"x{i}"].shape, dtype=arrays[f"x{i}"].dtype) for i in wanted}
     aux = {name: arrays[name] for name in symbol.list_auxiliary_states()}
     args = {name: arrays[name] for name in symbol.list_arguments()}
     executor = symbol.bind(mx.cpu(), args, args_grad=grads, grad_req={n: "write" if n in grads else "null" for n in args}, aux_states=aux)
-    # A gradient is wanted in prediction mode too, but a bound symbol only keeps what backward needs in training mode.
-    outputs = list(executor.forward(is_train=row.train or bool(wanted)))
+    outputs = list(executor.forward(is_train=row.train))
     if wanted:
-        executor.backward(_heads(mx, row, outputs), is_train=row.train)
+        executor.backward(_heads(mx, row, outputs))
     return _collect(outputs, {i: grads[f"x{i}"] for i in wanted}, {i: arrays[f"x{i}"] for i in row.state_inputs()})

@@ -163,7 +163,7 @@ class Case:
     grad
         ``True``: gradients of all float inputs that are not states; a tuple: of these inputs; ``False``: none.
     train
-        Run in training mode.
+        Run in training mode; where that makes no difference it is the mode in which MXNet's gradients are right.
     dtypes
         The row is run once in each.
     mutates
@@ -187,7 +187,7 @@ class Case:
     attrs: Mapping[str, Any] = field(default_factory=dict)
     id: str = ""
     grad: bool | tuple[int, ...] = True
-    train: bool = False
+    train: bool = True
     dtypes: tuple[str, ...] = ("float32",)
     mutates: tuple[int, ...] = ()
     tolerance: Mapping[str, tuple[float, float]] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.ops.cases._spec import Case, case, distinct, normal, positive, uniform
+from tests.ops.cases._spec import Case, case, distinct, normal, positive, values
 
 #: Attributes and data shape, by the end of the row's id.
 _WINDOWS: dict[str, tuple[tuple[int, ...], dict[str, object]]] = {
@@ -44,7 +44,8 @@ def _rows() -> list[Case]:
             if kind in ("lp1", "lp3") and tag not in ("plain", "pad", "full", "1d", "3d", "global"):
                 continue
             data = distinct(*shape, scale=0.25) if kind == "max" else positive(*shape) if kind.startswith("lp") else normal(*shape)
-            rows.append(case("Pooling", data, tag=f"{kind}_{tag}", attrs={**choice, **attrs}))
+            # oneDNN's gradient divides the last windows of 'full' by the size of a whole window.
+            rows.append(case("Pooling", data, tag=f"{kind}_{tag}", attrs={**choice, **attrs}, native=(kind, tag) == ("avg", "full")))
         rows.append(case("Pooling", positive(1, 2, 4, 4), tag=f"{kind}_float64", attrs={**choice, "kernel": (2, 2)}, dtypes=("float64",)))
     for kind in ("max", "avg", "avg_inside", "sum"):
         # 'same' exists in one dimension only, and MXNet wants three zeros of padding for it.
@@ -53,7 +54,7 @@ def _rows() -> list[Case]:
         rows.append(case("Pooling", distinct(1, 2, 8), tag=f"{kind}_1d_same_even", attrs={**same, "kernel": (3,), "stride": (3,)}, native=kind != "sum"))
     rows += [
         case("Pooling", distinct(1, 2, 4, 4), tag="default_type", kernel=(2, 2)),
-        case("Pooling", uniform(-3, -1, 1, 1, 4, 4), tag="max_negative_pad", kernel=(3, 3), pad=(1, 1), pool_type="max"),
+        case("Pooling", values([[[[-3.0, -2.5, -7.0, -1.5], [-4.0, -1.25, -6.0, -2.0], [-5.0, -8.0, -3.5, -9.0], [-1.75, -2.25, -4.5, -6.5]]]]), tag="max_negative_pad", kernel=(3, 3), pad=(1, 1), pool_type="max"),
         case("Pooling", normal(1, 2, 4, 4), tag="layout", kernel=(2, 2), pool_type="avg", layout="NCHW", cudnn_off=True),
     ]
     return rows

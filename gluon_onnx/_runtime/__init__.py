@@ -1,0 +1,1 @@
+"""The door to ONNX Runtime: devices, sessions, compiled functions, random state."""

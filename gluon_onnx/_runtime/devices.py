@@ -1,0 +1,75 @@
+"""Which devices ONNX Runtime can use. CUDA is looked for only when a GPU is asked for."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from functools import lru_cache
+
+from ..graph.errors import GraphError
+
+try:
+    import onnxruntime
+except ImportError as e:
+    raise ImportError(
+        "gluon-onnx needs ONNX Runtime: pip install onnxruntime-gpu (Linux x86-64, Windows) or onnxruntime"
+    ) from e
+
+__all__ = ["gpu_memory_info", "num_gpus", "require_gpu"]
+
+onnxruntime.set_default_logger_severity(3)  # errors only
+
+
+def _cuda_library() -> ctypes.CDLL | None:
+    """NVIDIA's driver library, or None."""
+    name = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
+    try:
+        return ctypes.CDLL(name)
+    except OSError:
+        return None
+
+
+@lru_cache(maxsize=1)
+def num_gpus() -> int:
+    """Number of CUDA devices that sessions can be made on; 0 without driver or provider."""
+    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        return 0
+    cuda = _cuda_library()
+    if cuda is None or cuda.cuInit(0) != 0:
+        return 0
+    count = ctypes.c_int()
+    return count.value if cuda.cuDeviceGetCount(ctypes.byref(count)) == 0 else 0
+
+
+@lru_cache(maxsize=1)
+def _load_cuda() -> None:
+    """Load CUDA's libraries from NVIDIA's or PyTorch's wheels, where they are installed."""
+    if hasattr(onnxruntime, "preload_dlls"):
+        onnxruntime.preload_dlls()
+
+
+def require_gpu(device_id: int) -> None:
+    """Raise unless the GPU numbered `device_id` can be used.
+
+    Raises
+    ------
+    GraphError : says what is missing.
+    """
+    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        raise GraphError(f"gpu({device_id}): this ONNX Runtime has no CUDA provider; install onnxruntime-gpu")
+    if num_gpus() == 0:
+        raise GraphError(f"gpu({device_id}): no CUDA device or driver was found")
+    if not 0 <= device_id < num_gpus():
+        raise GraphError(f"gpu({device_id}): there are {num_gpus()} GPUs, numbered from 0")
+    _load_cuda()
+
+
+def gpu_memory_info(device_id: int) -> tuple[int, int]:
+    """Free and total memory of a GPU in bytes."""
+    require_gpu(device_id)
+    runtime = ctypes.CDLL("cudart64_12.dll" if sys.platform == "win32" else "libcudart.so")
+    runtime.cudaSetDevice(device_id)
+    free, total = ctypes.c_size_t(), ctypes.c_size_t()
+    if runtime.cudaMemGetInfo(ctypes.byref(free), ctypes.byref(total)) != 0:
+        raise GraphError(f"gpu({device_id}): cudaMemGetInfo failed")
+    return free.value, total.value

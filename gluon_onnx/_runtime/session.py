@@ -1,0 +1,157 @@
+"""ONNX Runtime sessions of programs."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from ..graph.errors import GraphError
+from ..graph.program import Program
+from . import devices
+
+__all__ = ["Device", "Executable", "Raw", "clear", "from_numpy", "raw_dtype", "raw_shape", "to_numpy"]
+
+Raw = Any  # what an NDArray holds: a NumPy array on the CPU, an OrtValue on a GPU
+Device = tuple[str, int]  # ("cpu", 0), ("gpu", i)
+
+_MAX_SESSIONS = 4096
+_SMALL_WORK = 1 << 15  # programs whose tensors are all smaller run on the calling thread
+
+_lock = threading.RLock()
+_live: OrderedDict[int, Executable] = OrderedDict()
+
+
+def _options(small: bool) -> onnxruntime.SessionOptions:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.enable_mem_pattern = False  # less memory at the same speed, and shapes may vary
+    if small:
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+    else:
+        options.add_session_config_entry("session.force_spinning_stop", "1")  # many sessions share the cores
+    return options
+
+
+class Executable:
+    """A program compiled for a device. Thread-safe.
+
+    The session is made on first use; when more than a few thousand are alive the least recently used one is
+    dropped and made again when needed.
+    """
+
+    def __init__(self, program: Program, device: Device) -> None:
+        self.program = program
+        self.device = device
+        self.input_names = program.input_names
+        self.output_names = program.output_names
+        self._session: Any = None
+
+    def _make(self) -> Any:
+        with _lock:
+            if self._session is None:
+                model = self.program.model.SerializeToString()
+                providers: list[Any] = ["CPUExecutionProvider"]
+                if self.device[0] == "gpu":
+                    devices.require_gpu(self.device[1])
+                    providers.insert(0, ("CUDAExecutionProvider", {"device_id": self.device[1]}))
+                try:
+                    self._session = onnxruntime.InferenceSession(model, _options(self._small()), providers=providers,
+                                                                enable_fallback=0)
+                except Exception as e:  # onnxruntime has one exception class per status code
+                    raise GraphError(f"ONNX Runtime refused the program: {e}") from e
+                _live[id(self)] = self
+                while len(_live) > _MAX_SESSIONS:
+                    _live.popitem(last=False)[1]._session = None
+            return self._session
+
+    def _small(self) -> bool:
+        tensors = [t for node in self.program.nodes for t in node.outputs] + list(self.program.inputs)
+        sizes = [int(np.prod([d if isinstance(d, int) else 1 << 20 for d in getattr(t, "dims", ())])) for t in tensors]
+        return max(sizes, default=0) < _SMALL_WORK
+
+    def __call__(self, arrays: Sequence[Raw]) -> list[Raw]:
+        """Run on arrays in the order of the program's inputs.
+
+        Raises
+        ------
+        GraphError : ONNX Runtime failed; the message names the operator and node it happened in.
+        """
+        session = self._session or self._make()
+        if self.device[0] == "gpu":
+            return self._run_bound(session, arrays)
+        try:
+            result: list[Raw] = session.run(self.output_names, dict(zip(self.input_names, arrays, strict=True)))
+        except Exception as e:
+            raise self._translated(e) from e
+        return result
+
+    def _run_bound(self, session: Any, arrays: Sequence[Raw]) -> list[Raw]:
+        binding = session.io_binding()
+        for name, value in zip(self.input_names, arrays, strict=True):
+            if isinstance(value, np.ndarray):
+                binding.bind_cpu_input(name, value)
+            else:
+                binding.bind_ortvalue_input(name, value)
+        for name in self.output_names:
+            binding.bind_output(name, "cuda", self.device[1])
+        try:
+            session.run_with_iobinding(binding)
+        except Exception as e:
+            raise self._translated(e) from e
+        result: list[Raw] = binding.get_outputs()
+        return result
+
+    def _translated(self, e: Exception) -> GraphError:
+        """ORT's error with the Symbol node that the failing ONNX node came from."""
+        text = str(e)
+        for node in self.program.nodes:
+            if node.name and f"'{node.name}'" in text:
+                origin = node.metadata_props.get("node") or node.metadata_props.get("op")
+                if origin:
+                    return GraphError(f"in {origin!r} ({node.metadata_props.get('op', node.op_type)}): {text}")
+        return GraphError(text)
+
+
+def clear() -> None:
+    """Drop all sessions; they are made again when needed."""
+    with _lock:
+        for executable in _live.values():
+            executable._session = None
+        _live.clear()
+
+
+def to_numpy(raw: Raw) -> np.ndarray[Any, Any]:
+    """The value as a NumPy array (the same memory on the CPU)."""
+    if isinstance(raw, np.ndarray):
+        return raw
+    array: np.ndarray[Any, Any] = raw.numpy()
+    return array
+
+
+def from_numpy(array: np.ndarray[Any, Any], device: Device) -> Raw:
+    """A NumPy array as what an NDArray on `device` holds."""
+    if device[0] != "gpu":
+        return array
+    devices.require_gpu(device[1])
+    return onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array), "cuda", device[1])
+
+
+def raw_shape(raw: Raw) -> tuple[int, ...]:
+    """The shape of a raw value."""
+    shape = raw.shape if isinstance(raw, np.ndarray) else raw.shape()
+    return tuple(shape)
+
+
+def raw_dtype(raw: Raw) -> np.dtype[Any]:
+    """The element type of a raw value."""
+    if isinstance(raw, np.ndarray):
+        return raw.dtype
+    from onnx import helper
+
+    return np.dtype(helper.tensor_dtype_to_np_dtype(raw.element_type()))

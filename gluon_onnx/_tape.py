@@ -1,0 +1,244 @@
+"""The tape: what autograd records, and the walk back over it.
+
+Every recorded call is an entry: a specialized program with the arrays that its backward program reads. An
+array that a recorded computation produced, or that is marked as a variable, carries a `Place`. Gradients of
+gradients come for free, because with `create_graph` the gradient program of an entry is called (and so
+recorded) like any other function.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from ._runtime.function import Specialization
+from ._runtime.session import Device, Raw
+from .base import MXNetError
+
+if TYPE_CHECKING:
+    from .ndarray.ndarray import NDArray
+
+__all__ = ["CallEntry", "Entry", "Place", "PythonEntry", "Version", "run_backward", "state"]
+
+
+class _State(threading.local):
+    recording = False
+    training = False
+
+
+state = _State()  # per thread: whether calls are recorded, and whether operators run in training mode
+
+
+class Version:
+    """Counts the writes to one block of memory; all views of it share the counter."""
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
+class Place:
+    """Where an array stands on the tape: output `index` of `entry`, or a variable (``entry is None``).
+
+    Attributes
+    ----------
+    grad, grad_req : the gradient buffer of a variable and how it is written.
+    """
+
+    __slots__ = ("entry", "grad", "grad_req", "index")
+
+    def __init__(self, entry: Entry | None = None, index: int = 0) -> None:
+        self.entry = entry
+        self.index = index
+        self.grad: NDArray | None = None
+        self.grad_req = "null"
+
+
+class Entry(Protocol):
+    """One recorded call."""
+
+    places: list[Place | None]  # of the inputs
+
+    def backward(self, dys: dict[int, NDArray], create_graph: bool, keep: bool) -> Sequence[NDArray | None]:
+        """Gradients of the inputs from those of the outputs; without `keep` the saved arrays are released."""
+
+
+class CallEntry:
+    """A recorded call of a compiled function.
+
+    Parameters
+    ----------
+    inputs : raw arrays of the program's inputs, with their version counters.
+    outputs : raw arrays of the results and saved values of the forward program.
+    wrt : positions of the inputs that have places.
+    """
+
+    def __init__(
+        self,
+        specialization: Specialization,
+        device: Device,
+        inputs: Sequence[NDArray | Raw],
+        outputs: Sequence[Raw],
+        wrt: tuple[int, ...],
+        places: list[Place | None],
+        name: str,
+        wrap: Callable[[Raw], NDArray],
+    ) -> None:
+        self.specialization = specialization
+        self.device = device
+        self.places = places
+        self.name = name
+        self.wrt = wrt
+        self._wrap = wrap
+        self._pair = specialization.pair(wrt)
+        self._inputs: list[Any] | None = list(inputs)
+        self._versions = [getattr(x, "_version", None) and x._version.count for x in inputs]
+        self._out_versions: list[tuple[Version, int] | None] = [None] * len(outputs)
+        self._outputs = list(outputs)
+
+    def watch_output(self, index: int, version: Version) -> None:
+        """Remember the version of the memory that holds output `index`."""
+        self._out_versions[index] = (version, version.count)
+
+    def _raw_input(self, i: int) -> Raw:
+        assert self._inputs is not None
+        x = self._inputs[i]
+        if not hasattr(x, "_version"):
+            return x
+        if x._version.count != self._versions[i]:
+            raise MXNetError(
+                f"the gradient of {self.name!r} needs its input {i}, which was written to after it was recorded"
+            )
+        return x._raw
+
+    def _raw_output(self, i: int) -> Raw:
+        seen = self._out_versions[i]
+        if seen is not None and seen[0].count != seen[1]:
+            raise MXNetError(
+                f"the gradient of {self.name!r} needs its output {i}, which was written to after it was recorded"
+            )
+        return self._outputs[i]
+
+    def backward(self, dys: dict[int, NDArray], create_graph: bool, keep: bool) -> Sequence[NDArray | None]:
+        if self._inputs is None:
+            raise MXNetError(
+                f"backward through {self.name!r} a second time: its saved arrays are released; use retain_graph=True"
+            )
+        pair = self._pair
+        grads: list[NDArray | None] = [None] * len(self.places)
+        if pair.backward is None:
+            return grads
+        results = self._recorded(dys) if create_graph else self._direct(dys)
+        for i, g in zip(pair.wrt, results, strict=True):
+            grads[i] = g
+        if not keep:
+            self._inputs, self._outputs = None, []
+        return grads
+
+    def _head(self, i: int, dys: dict[int, NDArray]) -> Raw:
+        if i in dys:
+            return dys[i]._raw
+        program = self._pair.forward
+        t = program.outputs[i]
+        shape = self._outputs[i].shape
+        return np.zeros(shape() if callable(shape) else shape, t.dt)
+
+    def _direct(self, dys: dict[int, NDArray]) -> list[NDArray]:
+        pair = self._pair
+        assert pair.backward is not None
+        feeds = [self._raw_input(i) for i in pair.inputs] + [self._raw_output(i) for i in pair.outputs]
+        feeds += [self._head(i, dys) for i in pair.heads]
+        return [self._wrap(r) for r in self.specialization.compiled(pair.backward, self.device)(feeds)]
+
+    def _recorded(self, dys: dict[int, NDArray]) -> list[NDArray]:
+        from .ndarray.dispatch import call
+
+        assert self._inputs is not None
+        pair = self._pair
+        heads = tuple(sorted(dys))
+        function = self.specialization.gradient_function(tuple(pair.wrt), heads)
+        for i in range(len(self._inputs)):
+            self._raw_input(i)
+        arrays = [x if hasattr(x, "_version") else self._wrap(x) for x in self._inputs]
+        return call(function, [*arrays, *(dys[i] for i in heads)])
+
+
+class PythonEntry:
+    """A recorded call of a Python function with a backward of its own."""
+
+    def __init__(
+        self, places: list[Place | None], function: Callable[[dict[int, NDArray]], Sequence[NDArray | None]], name: str
+    ) -> None:
+        self.places = places
+        self.name = name
+        self._function = function
+
+    def backward(self, dys: dict[int, NDArray], create_graph: bool, keep: bool) -> Sequence[NDArray | None]:
+        return self._function(dys)
+
+
+def _order(heads: Sequence[Place]) -> list[Entry]:
+    """Entries that `heads` depend on, in topological order. Works for tapes of any length."""
+    order: list[Entry] = []
+    done: set[int] = set()
+    stack: list[tuple[Entry, bool]] = [(p.entry, False) for p in heads if p.entry is not None]
+    while stack:
+        entry, expanded = stack.pop()
+        if expanded:
+            order.append(entry)
+        elif id(entry) not in done:
+            done.add(id(entry))
+            stack.append((entry, True))
+            stack.extend((p.entry, False) for p in entry.places if p is not None and p.entry is not None)
+    return order
+
+
+def run_backward(
+    heads: Sequence[Place],
+    head_grads: Sequence[NDArray],
+    keep: bool,
+    create_graph: bool = False,
+    variables: Sequence[Place] | None = None,
+) -> list[NDArray | None]:
+    """Walk the tape back from `heads`.
+
+    With `variables` the gradients of these are returned; else they are written into the gradient buffers of
+    all variables met.
+    """
+    order = _order(heads)
+    grads: dict[int, dict[int, NDArray]] = {id(e): {} for e in order}
+    leaves: dict[int, NDArray] = {}
+    by_id: dict[int, Place] = {}
+    wanted = {id(p) for p in variables or ()}
+
+    def accumulate(place: Place, value: NDArray) -> None:
+        if id(place) in wanted or place.entry is None:
+            by_id[id(place)] = place
+            leaves[id(place)] = leaves[id(place)] + value if id(place) in leaves else value
+        if place.entry is not None:
+            slot = grads[id(place.entry)]
+            slot[place.index] = slot[place.index] + value if place.index in slot else value
+
+    for place, g in zip(heads, head_grads, strict=True):
+        accumulate(place, g)
+    for entry in reversed(order):
+        dys = grads.pop(id(entry))
+        if dys:
+            for target, g in zip(entry.places, entry.backward(dys, create_graph, keep), strict=True):
+                if target is not None and g is not None:
+                    accumulate(target, g)
+    if variables is not None:
+        return [leaves.get(id(p)) for p in variables]
+    for key, value in leaves.items():
+        place = by_id[key]
+        if place.grad is not None and place.grad_req != "null":
+            place.grad._fresh = True
+            if place.grad_req == "add":
+                place.grad._write(place.grad._raw_sum(value))
+            else:
+                place.grad._write(value._raw)
+    return []

@@ -1,0 +1,167 @@
+"""Making arrays: zeros, ones, arange, from NumPy and DLPack."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .._runtime.session import from_numpy as _from_numpy
+from ..base import MXNetError
+from ..context import Context, current_context
+from ..graph.ops import find
+from .dispatch import device_of, invoke
+from .ndarray import NDArray, array, wrap
+
+__all__ = ["arange", "array", "concatenate", "empty", "eye", "from_dlpack", "from_numpy", "full", "linspace", "moveaxis",
+           "onehot_encode", "ones", "split_v2", "to_dlpack_for_read", "to_dlpack_for_write", "waitall", "zeros"]
+
+
+def _place(value: np.ndarray[Any, Any], ctx: Context | None) -> NDArray:
+    ctx = Context(ctx) if ctx is not None else current_context()
+    return wrap(_from_numpy(value, device_of(ctx)), ctx)
+
+
+def _dims(shape: int | Sequence[int]) -> tuple[int, ...]:
+    return (int(shape),) if isinstance(shape, int | np.integer) else tuple(int(s) for s in shape)
+
+
+def _deliver(result: NDArray, out: NDArray | None) -> NDArray:
+    if out is None:
+        return result
+    out[:] = result
+    return out
+
+
+def full(shape: int | Sequence[int], val: float, ctx: Context | None = None, dtype: Any = np.float32, out: NDArray | None = None) -> NDArray:
+    """An array of the given shape with every element `val`."""
+    return _deliver(_place(np.full(_dims(shape), val, dtype or np.float32), ctx), out)
+
+
+def zeros(shape: int | Sequence[int], ctx: Context | None = None, dtype: Any = None, stype: str | None = None,
+          out: NDArray | None = None, **kwargs: Any) -> NDArray:
+    """An array of zeros.
+
+    Raises
+    ------
+    MXNetError : a sparse storage type is asked for.
+    """
+    if stype not in (None, "default"):
+        raise MXNetError(f"zeros: storage type {stype!r} is not supported; only 'default' (dense)")
+    return _deliver(_place(np.zeros(_dims(shape), dtype or np.float32), ctx), out)
+
+
+def ones(shape: int | Sequence[int], ctx: Context | None = None, dtype: Any = None, out: NDArray | None = None, **kwargs: Any) -> NDArray:
+    """An array of ones."""
+    return _deliver(_place(np.ones(_dims(shape), dtype or np.float32), ctx), out)
+
+
+def empty(shape: int | Sequence[int], ctx: Context | None = None, dtype: Any = None, stype: str | None = None) -> NDArray:
+    """An array whose contents do not matter (zeros here)."""
+    return zeros(shape, ctx, dtype, stype)
+
+
+def arange(start: float, stop: float | None = None, step: float = 1.0, repeat: int = 1, infer_range: bool | None = None,
+           ctx: Context | None = None, dtype: Any = np.float32) -> NDArray:
+    """Evenly spaced values in ``[start, stop)``, each `repeat` times."""
+    if stop is None:
+        start, stop = 0, start
+    count = max(int(np.ceil((stop - start) / step)), 0)
+    value = (start + step * np.arange(count, dtype=np.float64)).astype(np.dtype(dtype))
+    return _place(np.repeat(value, repeat), ctx)
+
+
+def linspace(start: float, stop: float, num: int, endpoint: bool = True, ctx: Context | None = None, dtype: Any = np.float32) -> NDArray:
+    """`num` evenly spaced values from `start` to `stop`."""
+    return _place(np.linspace(start, stop, num, endpoint).astype(np.dtype(dtype)), ctx)
+
+
+def eye(N: int, M: int = 0, k: int = 0, ctx: Context | None = None, dtype: Any = None, **kwargs: Any) -> NDArray:
+    """A matrix with ones on the diagonal `k` and zeros elsewhere; `M` columns (0: as many as rows)."""
+    return _place(np.eye(int(N), int(M) or None, int(k), dtype=dtype or np.float32), ctx)
+
+
+def concatenate(arrays: Sequence[NDArray], axis: int = 0, always_copy: bool = True) -> NDArray:
+    """Arrays joined along an existing axis."""
+    if len(arrays) == 1 and not always_copy:
+        return arrays[0]
+    result: NDArray = invoke(find("Concat"), list(arrays), {"dim": axis, "num_args": len(arrays)})
+    return result
+
+
+def moveaxis(tensor: NDArray, source: int | Sequence[int], destination: int | Sequence[int]) -> NDArray:
+    """The array with axes moved to new places, the others in their order."""
+    sources = [source] if isinstance(source, int) else list(source)
+    targets = [destination] if isinstance(destination, int) else list(destination)
+    sources = [s % tensor.ndim for s in sources]
+    targets = [t % tensor.ndim for t in targets]
+    if len(sources) != len(targets):
+        raise ValueError(f"moveaxis: {len(sources)} source axes, {len(targets)} destinations")
+    axes = [i for i in range(tensor.ndim) if i not in sources]
+    for t, s in sorted(zip(targets, sources, strict=True)):
+        axes.insert(t, s)
+    result: NDArray = invoke(find("transpose"), [tensor], {"axes": tuple(axes)})
+    return result
+
+
+def split_v2(ary: NDArray, indices_or_sections: int | Sequence[int], axis: int = 0, squeeze_axis: bool = False) -> Any:
+    """Split along an axis into equal sections (an integer) or at the given indices."""
+    if isinstance(indices_or_sections, int):
+        params: dict[str, Any] = {"sections": indices_or_sections, "indices": ()}
+    else:
+        params = {"indices": (0, *indices_or_sections), "sections": 0}
+    return invoke(find("_split_v2"), [ary], {**params, "axis": axis, "squeeze_axis": squeeze_axis})
+
+
+def onehot_encode(indices: NDArray, out: NDArray) -> NDArray:
+    """Write the one-hot rows of `indices` into `out`, whose second axis is the number of classes."""
+    out[:] = np.eye(out.shape[1], dtype=np.float32)[indices.asnumpy().astype(np.int64)]
+    return out
+
+
+def waitall() -> None:
+    """Wait for all pending computations. Every call here has finished when it returns."""
+
+
+def from_numpy(ndarray: np.ndarray[Any, Any], zero_copy: bool = True) -> NDArray:
+    """An array of a NumPy array's element type; with `zero_copy` it shares the memory.
+
+    Raises
+    ------
+    ValueError : `zero_copy` is asked for and the NumPy array is not C-contiguous.
+    """
+    if not zero_copy:
+        return wrap(np.array(ndarray, order="C"), Context("cpu", 0))
+    if not ndarray.flags.c_contiguous:
+        raise ValueError("from_numpy with zero_copy needs a C-contiguous array")
+    ndarray.flags.writeable = False  # the memory now belongs to the NDArray
+    view = ndarray.view()
+    return wrap(np.array(view) if not view.flags.owndata and view.base is None else view, Context("cpu", 0))
+
+
+def to_dlpack_for_read(data: NDArray) -> Any:
+    """A DLPack capsule that shares the array's memory."""
+    return data._raw.__dlpack__()
+
+
+to_dlpack_for_write = to_dlpack_for_read
+
+
+class _Capsule:
+    """What NumPy's from_dlpack expects around a capsule."""
+
+    def __init__(self, capsule: Any) -> None:
+        self._capsule = capsule
+
+    def __dlpack__(self, **_: Any) -> Any:
+        return self._capsule
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return (1, 0)
+
+
+def from_dlpack(dlpack: Any) -> NDArray:
+    """An array that shares the memory of a DLPack capsule or of an object with ``__dlpack__``."""
+    source = dlpack if hasattr(dlpack, "__dlpack__") else _Capsule(dlpack)
+    return wrap(np.from_dlpack(source), Context("cpu", 0))

@@ -1,0 +1,93 @@
+"""The functions of `nd` and its name spaces, made from the operator registry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..base import _Null
+from ..context import Context
+from ..graph.errors import UnsupportedOperatorError
+from ..graph.ops import Operator, find, names
+from ..graph.ops.schema import REQUIRED
+from ..graph.symbol import bind_arguments
+from .dispatch import invoke
+from .ndarray import NDArray
+
+__all__ = ["function", "lookup", "members", "signature_text"]
+
+PREFIXES = {"contrib": "_contrib_", "linalg": "_linalg_", "random": "_random_", "image": "_image_", "sparse": "_sparse_",
+            "_internal": "_"}
+_made: dict[str, Callable[..., Any]] = {}
+
+
+def signature_text(op: Operator) -> str:
+    """The signature of an operator's functions, as MXNet prints it."""
+    inputs = [f"*{op.variadic}"] if op.variadic else list(op.inputs)
+    params = [p if v.default is REQUIRED else f"{p}={v.default!r}" for p, v in op.params.items() if p != op.num_args]
+    return f"({', '.join([*inputs, *params, 'out=None', 'name=None'])})"
+
+
+def function(name: str) -> Callable[..., Any]:
+    """The eager function of the operator called `name`."""
+    made = _made.get(name)
+    if made is not None:
+        return made
+    op = find(name)
+
+    def call(*args: Any, out: Any = None, name: str | None = None, attr: Any = None, ctx: Any = None, **kwargs: Any) -> Any:
+        given = {k: v for k, v in kwargs.items() if v is not _Null}
+        given.pop("__layout__", None)
+        positional, named, params = bind_arguments(op, called, args, given, NDArray)
+        if op.variadic is not None:
+            inputs = positional
+            if op.num_args and op.num_args not in params:
+                params[op.num_args] = len(inputs)
+        else:
+            for k, x in zip(op.inputs, positional, strict=False):
+                named.setdefault(k, x)
+            present = op.argument_names(op.parse(params))
+            missing = [k for k in present if k not in named]
+            if missing:
+                raise TypeError(f"operator {called}: arguments {missing} are missing; inputs are {present}")
+            inputs = [named[k] for k in present]
+        if ctx is not None and ctx is not _Null and "ctx" in op.params:
+            params["ctx"] = ctx if isinstance(ctx, str) else str(Context(ctx))
+        return invoke(op, inputs, params, out)
+
+    called = name
+    call.__name__ = call.__qualname__ = name.removeprefix("_contrib_").removeprefix("_linalg_")
+    call.__doc__ = f"{name}{signature_text(op)}\n\n{op.doc}"
+    call.__module__ = "gluon_onnx.ndarray"
+    _made[name] = call
+    return call
+
+
+def lookup(namespace: str, name: str, factory: Callable[[str], Any] = function) -> Any:
+    """The function `name` of a name space ("" is `nd` itself).
+
+    Raises
+    ------
+    AttributeError : no operator has that name; the message lists the nearest.
+    """
+    if name.startswith("__"):
+        raise AttributeError(name)
+    prefix = PREFIXES.get(namespace, "")
+    candidates = [prefix + name, name] if namespace in ("_internal", "image", "linalg", "random") else [prefix + name]
+    if namespace == "_internal":
+        candidates = [name]
+    error: Exception | None = None
+    for candidate in candidates:
+        try:
+            return factory(candidate)
+        except UnsupportedOperatorError as e:
+            error = error or e
+    raise AttributeError(f"no operator {name!r}{f' in {namespace}' if namespace else ''}: {error}") from None
+
+
+def members(namespace: str) -> list[str]:
+    """Names of the operators in a name space."""
+    prefix = PREFIXES.get(namespace, "")
+    if not prefix:
+        return [n for n in names() if not n.startswith("_")]
+    return [n if namespace == "_internal" else n.removeprefix(prefix) for n in names() if n.startswith(prefix)]

@@ -1,0 +1,1 @@
+"""Gradient rules of ONNX operators, one file a family."""

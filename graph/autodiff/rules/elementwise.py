@@ -1,0 +1,223 @@
+"""Gradient rules of elementwise operators."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import onnx_ir as ir
+
+from ...builder import Builder, Tensor
+from ..engine import Gradient, attribute, rule, stops, tensor
+
+stops("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "And", "Or", "Xor", "Not", "IsNaN", "IsInf", "Shape",
+      "Size", "ArgMax", "ArgMin", "NonZero", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "BitwiseNot", "BitShift", "OneHot",
+      "NonMaxSuppression", "QuantizeLinear", "DynamicQuantizeLinear", "EyeLike", "Floor", "Ceil", "Round", "Sign",
+      "RandomNormalLike", "RandomUniformLike", "Bernoulli", "Multinomial", "ConstantOfShape", "Range", "Hardmax")
+
+
+def mask(g: Builder, condition: Tensor, like: Tensor) -> Tensor:
+    """A boolean tensor as zeros and ones of the element type of `like`."""
+    return g.cast(condition, like.dt)
+
+
+@rule("Identity")
+def identity(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
+    return dy
+
+
+@rule("Cast")
+def cast(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
+    return g.cast(dy, tensor(n.inputs[0]).dt)
+
+
+@rule("Add")
+def add(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
+    return dy, dy
+
+
+@rule("Sum")
+def sum_(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
+    return (dy,) * len(n.inputs)
+
+
+@rule("Mean")
+def mean(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
+    return (dy * (1.0 / len(n.inputs)),) * len(n.inputs)
+
+
+@rule("Sub")
+def sub(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
+    return dy, lambda: -dy
+
+
+@rule("Mul")
+def mul(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
+    a, b = map(tensor, n.inputs)
+    return lambda: dy * b, lambda: dy * a
+
+
+@rule("Div")
+def div(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
+    b, y = tensor(n.inputs[1]), tensor(n.outputs[0])
+    return lambda: dy / b, lambda: -(dy * y / b)
+
+
+@rule("Mod")
+def mod(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
+    a, b = map(tensor, n.inputs)
+
+    def truncated() -> Tensor:
+        q = a / b
+        return -(dy * g.op("Sign", q) * g.op("Floor", g.op("Abs", q)))
+
+    return dy, truncated
+
+
+@rule("Pow")
+def pow_(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
+    a, b, y = tensor(n.inputs[0]), tensor(n.inputs[1]), tensor(n.outputs[0])
+
+    def base() -> Tensor:
+        p = g.cast(b, a.dt)
+        if b.const is not None and b.const.size == 1 and float(b.const.reshape(())) == 2.0:
+            return dy * a * 2.0
+        return dy * p * g.op("Pow", a, p - 1.0)
+
+    def exponent() -> Tensor:
+        log = g.op("Log", g.op("Where", g.op("Greater", a, 0.0), a, g.const(1.0, a.dt)))
+        return g.cast(dy * y * log, b.dt)
+
+    return base, exponent
+
+
+@rule("Max", "Min")
+def extremum(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
+    """The first operand that has the extremum gets the gradient."""
+    y, inputs = tensor(n.outputs[0]), list(map(tensor, n.inputs))
+    if len(inputs) == 1:
+        return (dy,)
+    rest, parts = dy, []
+    for x in inputs[:-1]:
+        hit = mask(g, g.op("Equal", g.op("Add", x, g.op("Sub", y, y)) if x.dims != y.dims else x, y), dy)
+        parts.append(rest * hit)
+        rest = rest - parts[-1]
+    return (*parts, rest)
+
+
+@rule("Where")
+def where(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
+    condition, zero = tensor(n.inputs[0]), g.const(0, dy.dt)
+    return None, lambda: g.op("Where", condition, dy, zero), lambda: g.op("Where", condition, zero, dy)
+
+
+@rule("Clip")
+def clip(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
+    x = tensor(n.inputs[0])
+    result = dy
+    if len(n.inputs) > 1 and n.inputs[1] is not None:
+        result = result * mask(g, g.op("GreaterOrEqual", x, tensor(n.inputs[1])), dy)
+    if len(n.inputs) > 2 and n.inputs[2] is not None:
+        result = result * mask(g, g.op("LessOrEqual", x, tensor(n.inputs[2])), dy)
+    return (result,)
+
+
+def _unary(op_type: str, derivative: Any) -> None:
+    """Register ``dx = dy * derivative(g, x, y, node)``."""
+
+    @rule(op_type)
+    def unary(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
+        return dy * derivative(g, tensor(n.inputs[0]), tensor(n.outputs[0]), n)
+
+
+_SQRT_PI = math.sqrt(math.pi)
+
+_unary("Abs", lambda g, x, y, n: g.op("Sign", x))
+_unary("Relu", lambda g, x, y, n: mask(g, g.op("Greater", y, 0.0), y))
+_unary("Sigmoid", lambda g, x, y, n: y * (1.0 - y))
+_unary("Tanh", lambda g, x, y, n: 1.0 - y * y)
+_unary("Exp", lambda g, x, y, n: y)
+_unary("Sqrt", lambda g, x, y, n: 0.5 / y)
+_unary("Softplus", lambda g, x, y, n: g.op("Sigmoid", x))
+_unary("Erf", lambda g, x, y, n: g.op("Exp", -(x * x)) * (2.0 / _SQRT_PI))
+_unary("Sin", lambda g, x, y, n: g.op("Cos", x))
+_unary("Cos", lambda g, x, y, n: -g.op("Sin", x))
+_unary("Tan", lambda g, x, y, n: y * y + 1.0)
+_unary("Sinh", lambda g, x, y, n: g.op("Cosh", x))
+_unary("Cosh", lambda g, x, y, n: g.op("Sinh", x))
+
+
+@rule("Neg")
+def neg(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
+    return -dy
+
+
+@rule("Log")
+def log(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
+    return dy / tensor(n.inputs[0])
+
+
+@rule("Reciprocal")
+def reciprocal(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
+    y = tensor(n.outputs[0])
+    return -(dy * y * y)
+
+
+@rule("Softsign")
+def softsign(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
+    d = g.op("Abs", tensor(n.inputs[0])) + 1.0
+    return dy / (d * d)
+
+
+def _inverse(op_type: str, denominator: Any) -> None:
+    """Register ``dx = dy / denominator(g, x)``."""
+
+    @rule(op_type)
+    def inverse(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
+        return dy / denominator(g, tensor(n.inputs[0]))
+
+
+_inverse("Asin", lambda g, x: g.op("Sqrt", 1.0 - x * x))
+_inverse("Acos", lambda g, x: -g.op("Sqrt", 1.0 - x * x))
+_inverse("Atan", lambda g, x: x * x + 1.0)
+_inverse("Asinh", lambda g, x: g.op("Sqrt", x * x + 1.0))
+_inverse("Acosh", lambda g, x: g.op("Sqrt", x * x - 1.0))
+_inverse("Atanh", lambda g, x: 1.0 - x * x)
+
+
+@rule("LeakyRelu")
+def leaky_relu(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
+    positive = g.op("Greater", tensor(n.inputs[0]), 0.0)
+    return g.op("Where", positive, dy, dy * float(attribute(n, "alpha", 0.01)))
+
+
+@rule("Elu")
+def elu(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
+    x, y, alpha = tensor(n.inputs[0]), tensor(n.outputs[0]), float(attribute(n, "alpha", 1.0))
+    return g.op("Where", g.op("Greater", x, 0.0), dy, dy * (y + alpha))
+
+
+@rule("HardSigmoid")
+def hard_sigmoid(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
+    y, alpha = tensor(n.outputs[0]), float(attribute(n, "alpha", 0.2))
+    inside = g.op("And", g.op("Greater", y, 0.0), g.op("Less", y, 1.0))
+    return dy * mask(g, inside, dy) * alpha
+
+
+@rule("PRelu")
+def prelu(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
+    x, slope = map(tensor, n.inputs)
+    positive = g.op("Greater", x, 0.0)
+    return (lambda: g.op("Where", positive, dy, dy * slope),
+            lambda: g.op("Where", positive, g.const(0, dy.dt), dy * x))
+
+
+@rule("Gelu")
+def gelu(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
+    x = tensor(n.inputs[0])
+    if attribute(n, "approximate", "none") == "tanh":
+        k = math.sqrt(2.0 / math.pi)
+        t = g.op("Tanh", (x + x * x * x * 0.044715) * k)
+        return dy * ((t + 1.0) * 0.5 + x * (1.0 - t * t) * (x * x * (3 * 0.044715) + 1.0) * (0.5 * k))
+    cdf = (g.op("Erf", x * math.sqrt(0.5)) + 1.0) * 0.5
+    return dy * (cdf + x * g.op("Exp", x * x * -0.5) * (1.0 / math.sqrt(2.0 * math.pi)))

@@ -1,0 +1,81 @@
+"""Gradient rules of reductions."""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+from ...builder import Builder, Tensor
+from ...dims import prod
+from ...errors import NotDifferentiableError
+from ..engine import Gradient, attribute, rule, tensor
+from .elementwise import mask
+
+
+def reduced_axes(n: ir.Node) -> list[int]:
+    """The axes that a reduction node sums over."""
+    x = tensor(n.inputs[0])
+    if len(n.inputs) > 1 and n.inputs[1] is not None:
+        axes = tensor(n.inputs[1]).const
+        if axes is None:
+            raise NotDifferentiableError(f"ONNX {n.op_type}: the gradient needs constant axes")
+        if axes.size:
+            return sorted(int(a) % x.ndim for a in axes.reshape(-1))
+    return [] if attribute(n, "noop_with_empty_axes", 0) else list(range(x.ndim))
+
+
+def keep(g: Builder, n: ir.Node, t: Tensor) -> Tensor:
+    """A reduction's result (or its gradient) with the reduced axes as length 1."""
+    x, axes = tensor(n.inputs[0]), reduced_axes(n)
+    return g.reshape(t, [1 if i in axes else d for i, d in enumerate(x.dims)])
+
+
+@rule("ReduceSum")
+def reduce_sum(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
+    return g.expand(keep(g, n, dy), tensor(n.inputs[0]).dims)
+
+
+@rule("ReduceMean")
+def reduce_mean(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
+    x = tensor(n.inputs[0])
+    count = prod(x.dims[a] for a in reduced_axes(n))
+    scaled = dy * (1.0 / count) if isinstance(count, int) else dy / g.cast(g.squeeze(g.dim(count), 0), dy.dt)
+    return g.expand(keep(g, n, scaled), x.dims)
+
+
+@rule("ReduceMax", "ReduceMin")
+def reduce_extremum(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
+    """Every element that has the extremum gets the gradient."""
+    x, y = tensor(n.inputs[0]), tensor(n.outputs[0])
+    return keep(g, n, dy) * mask(g, g.op("Equal", x, keep(g, n, y)), dy)
+
+
+@rule("ReduceProd")
+def reduce_prod(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
+    x, y = tensor(n.inputs[0]), tensor(n.outputs[0])
+    return keep(g, n, dy * y) / x
+
+
+@rule("ReduceSumSquare")
+def reduce_sum_square(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
+    return keep(g, n, dy) * tensor(n.inputs[0]) * 2.0
+
+
+@rule("ReduceL1")
+def reduce_l1(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
+    return keep(g, n, dy) * g.op("Sign", tensor(n.inputs[0]))
+
+
+@rule("ReduceL2")
+def reduce_l2(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
+    return keep(g, n, dy / tensor(n.outputs[0])) * tensor(n.inputs[0])
+
+
+@rule("ReduceLogSumExp")
+def reduce_log_sum_exp(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
+    x = tensor(n.inputs[0])
+    return keep(g, n, dy) * g.op("Exp", x - keep(g, n, tensor(n.outputs[0])))
+
+
+@rule("ReduceLogSum")
+def reduce_log_sum(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
+    return g.expand(keep(g, n, dy * g.op("Exp", -tensor(n.outputs[0]))), tensor(n.inputs[0]).dims)

@@ -1,0 +1,66 @@
+"""Errors of the compiler. Each says what was expected, what came, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+__all__ = [
+    "AttributeParseError",
+    "FormatError",
+    "GraphError",
+    "NeedsStaticShape",
+    "NotDifferentiableError",
+    "ShapeError",
+    "TypeInferenceError",
+    "UnsupportedOperatorError",
+    "VerificationError",
+]
+
+
+class GraphError(RuntimeError):
+    """Base of every error that the compiler raises."""
+
+
+class FormatError(GraphError, ValueError):
+    """A file or string does not have the format that its reader expects."""
+
+
+class AttributeParseError(GraphError, ValueError):
+    """An operator's attribute is missing, unknown, or has a value of the wrong form."""
+
+
+class ShapeError(GraphError, ValueError):
+    """Shapes contradict each other or an operator's contract."""
+
+
+class TypeInferenceError(GraphError, TypeError):
+    """Element types contradict each other or an operator's contract."""
+
+
+class UnsupportedOperatorError(GraphError):
+    """One or several operators are not registered.
+
+    Parameters
+    ----------
+    operators : (operator, node) pairs, all that were found.
+    hints : nearest registered names of the first operator.
+    """
+
+    def __init__(self, operators: Iterable[tuple[str, str]], hints: Iterable[str] = ()) -> None:
+        self.operators = list(operators)
+        self.hints = list(hints)
+        text = "; ".join(f"operator {op!r}" + (f" (node {node!r})" if node else "") for op, node in self.operators)
+        near = f"; nearest names: {', '.join(self.hints)}" if self.hints else ""
+        super().__init__(f"not supported: {text}{near}")
+
+
+class NeedsStaticShape(GraphError):
+    """A rule needs the value of a dimension that is symbolic."""
+
+
+class NotDifferentiableError(GraphError):
+    """A gradient was asked for through an operator that has none."""
+
+
+class VerificationError(GraphError):
+    """A graph is not legal."""

@@ -1,0 +1,153 @@
+"""A Program: an ONNX graph with notes on what its inputs and outputs are. It can be run, differentiated, saved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+
+from .builder import CUSTOM_DOMAIN, IR_VERSION, OPSET, Builder, Tensor
+
+__all__ = ["RANDOM_KEY", "Program", "finish"]
+
+RANDOM_KEY = "random_key"  # name of the input that stochastic operators draw from: uint32, shape (2,)
+
+
+@dataclass(eq=False)
+class Program:
+    """An ONNX graph and what its inputs and outputs mean.
+
+    Attributes
+    ----------
+    inputs, outputs : tensors in call order. State updates are the last outputs.
+    nodes : in topological order.
+    updates : (output index, input index) of every state input that a run replaces.
+    uses_random_key : the last input is the random key.
+    """
+
+    inputs: list[Tensor]
+    outputs: list[Tensor]
+    nodes: list[ir.Node]
+    constants: list[Tensor]
+    updates: list[tuple[int, int]] = field(default_factory=list)
+    uses_random_key: bool = False
+
+    @cached_property
+    def visible(self) -> int:
+        """Number of outputs that are results, not state updates."""
+        return len(self.outputs) - len(self.updates)
+
+    @property
+    def input_names(self) -> list[str]:
+        return [str(t.name) for t in self.inputs]
+
+    @property
+    def output_names(self) -> list[str]:
+        return [str(t.name) for t in self.outputs]
+
+    def expanded(self) -> Program:
+        """The same program with every macro node replaced by ONNX nodes."""
+        if all(n.domain != CUSTOM_DOMAIN for n in self.nodes):
+            return self
+        builder = Builder()
+        values = open_inputs(builder, self)
+        builder.replay(self.nodes, values, expand_custom=True)
+        return reseal(builder, self, values)
+
+    def to_ir(self) -> ir.Model:
+        """The program as a model of onnx_ir; the program must not be used afterwards."""
+        domains = {n.domain for n in self.nodes}
+        opsets = {"": OPSET, **{d: 1 for d in sorted(domains) if d}}
+        graph = ir.Graph(self.inputs, self.outputs, nodes=self.nodes, initializers=self.constants,
+                         opset_imports=opsets, name="gluon")
+        return ir.Model(graph, ir_version=IR_VERSION, producer_name="gluon-onnx")
+
+    @cached_property
+    def model(self) -> onnx.ModelProto:
+        """The program as an ONNX model with all macro nodes expanded."""
+        fresh = self.expanded()
+        if fresh is self:  # nodes can be owned by one onnx_ir graph only
+            builder = Builder()
+            values = open_inputs(builder, self)
+            builder.replay(self.nodes, values)
+            fresh = reseal(builder, self, values)
+        return ir.serde.serialize_model(fresh.to_ir())
+
+
+def open_inputs(builder: Builder, program: Program) -> dict[ir.Value, Tensor]:
+    """Inputs in `builder` like those of `program`; returns the map from its tensors to the new ones."""
+    return {t: builder.input(str(t.name), t.dt, t.dims) for t in program.inputs}
+
+
+def reseal(builder: Builder, program: Program, values: dict[ir.Value, Tensor]) -> Program:
+    """The copy of `program` in `builder` as a program with the same names and notes."""
+    outputs = [builder._copied(t, values) for t in program.outputs]
+    result = finish(builder, outputs, names=program.output_names)
+    result.updates = list(program.updates)
+    result.uses_random_key = program.uses_random_key
+    return result
+
+
+def finish(builder: Builder, outputs: Sequence[Tensor], names: Sequence[str] | None = None) -> Program:
+    """Close a builder: results and state updates become outputs, nodes that nothing needs are left out.
+
+    Parameters
+    ----------
+    outputs : result tensors; each may be an input, a constant, or occur twice.
+    names : names for the results; a name that is taken gets a number.
+    """
+    results = list(outputs) + list(builder.updates.values())
+    taken: set[Tensor] = set(builder.inputs) | set(builder.constants.values())
+    sealed: list[Tensor] = []
+    wanted = list(names or []) + [""] * len(results)
+    for tensor, name in zip(results, wanted, strict=False):
+        if tensor in taken:
+            tensor = builder.op("Identity", tensor)
+        taken.add(tensor)
+        if name and tensor.name != name:
+            tensor.name = builder.unique(name)
+        sealed.append(tensor)
+    nodes, constants = _reachable(builder, sealed)
+    positions = {t: i for i, t in enumerate(builder.inputs)}
+    updates = [(len(outputs) + k, positions[state]) for k, state in enumerate(builder.updates)]
+    random = bool(builder.inputs) and builder.inputs[-1].name == RANDOM_KEY
+    return Program(list(builder.inputs), sealed, nodes, constants, updates, random)
+
+
+def _reachable(builder: Builder, outputs: Sequence[Tensor]) -> tuple[list[ir.Node], list[Tensor]]:
+    needed: set[ir.Value] = set(outputs)
+    nodes = []
+    for node in reversed(builder.nodes):
+        if any(v in needed for v in node.outputs):
+            nodes.append(node)
+            needed.update(v for v in node.inputs if v is not None)
+            for attribute in node.attributes.values():
+                if attribute.type == ir.AttributeType.GRAPH:
+                    needed.update(_captured(attribute.as_graph()))
+    nodes.reverse()
+    return nodes, [c for c in builder.constants.values() if c in needed]
+
+
+def _captured(graph: ir.Graph) -> set[ir.Value]:
+    """Values of outer graphs that a subgraph reads."""
+    inner: set[ir.Value] = set(graph.inputs)
+    read: set[ir.Value] = set(graph.outputs)
+    for node in graph:
+        inner.update(node.outputs)
+        read.update(v for v in node.inputs if v is not None)
+        for attribute in node.attributes.values():
+            if attribute.type == ir.AttributeType.GRAPH:
+                read.update(_captured(attribute.as_graph()))
+    return read - inner - set(graph.initializers.values())
+
+
+def random_key(builder: Builder) -> Tensor:
+    """The program's random key, made on first use; it stays the last input."""
+    for t in builder.inputs:
+        if t.name == RANDOM_KEY:
+            return t
+    return builder.input(RANDOM_KEY, np.uint32, (2,))

@@ -42,21 +42,34 @@ def _collect(outputs: list[Any], grads: dict[int, Any], states: dict[int, Any]) 
     return found
 
 
-def run_eager(mx: Any, row: Case, dtype: str, *, grads: bool = True) -> dict[str, np.ndarray]:
-    """Outputs, input gradients (unless ``grads`` is false) and updated states of an imperative call."""
+def run_eager(mx: Any, row: Case, dtype: str, *, grads: bool = True, strict: bool = True) -> dict[str, np.ndarray]:
+    """Outputs, input gradients (unless ``grads`` is false) and updated states of an imperative call.
+
+    Raises
+    ------
+    AssertionError
+        With ``strict``, if an input that is not a state was overwritten.
+    """
     arrays = _inputs(mx, row, dtype)
+    options = dict(row.attrs)
+    if row.out_like:
+        options["out"] = [mx.nd.zeros_like(arrays[i]) for i in row.out_like]
     wanted = row.grad_inputs(dtype) if grads else ()
     for index in wanted:
         arrays[index].attach_grad()
     function = resolve(mx.nd, row.op)
     if wanted:
         with mx.autograd.record(train_mode=row.train):
-            outputs = _listed(function(*arrays, **row.attrs))
+            outputs = _listed(function(*arrays, **options))
         mx.autograd.backward(outputs, _heads(mx, row, outputs), train_mode=row.train)
     else:
         with mx.autograd.train_mode() if row.train else mx.autograd.predict_mode():
-            outputs = _listed(function(*arrays, **row.attrs))
-    return _collect(outputs, {i: arrays[i].grad for i in wanted}, {i: arrays[i] for i in row.state_inputs()})
+            outputs = _listed(function(*arrays, **options))
+    states = row.state_inputs()
+    for index, before in enumerate(row.arrays(dtype)):
+        if strict and index not in states and not np.array_equal(arrays[index].asnumpy(), before, equal_nan=before.dtype.kind == "f"):
+            raise AssertionError(f"{row.id}: input {index} was overwritten")
+    return _collect(outputs, {i: arrays[i].grad for i in wanted}, {i: arrays[i] for i in states})
 
 
 def compose(mx: Any, row: Case) -> Any:

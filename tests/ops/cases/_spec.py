@@ -168,6 +168,9 @@ class Case:
         The row is run once in each.
     mutates
         Inputs that the operator updates in place (optimizer states).
+    out_like
+        Inputs whose shapes and dtypes the outputs have: arrays like them are passed as ``out``, which MXNet needs for some
+        operators.
     tolerance
         Overrides of `TOLERANCE` by dtype, each explained in ``note``.
     eager_only
@@ -190,6 +193,7 @@ class Case:
     train: bool = True
     dtypes: tuple[str, ...] = ("float32",)
     mutates: tuple[int, ...] = ()
+    out_like: tuple[int, ...] = ()
     tolerance: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     eager_only: str = ""
     note: str = ""

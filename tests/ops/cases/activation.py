@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -27,6 +28,9 @@ def _instance(inputs: list[np.ndarray], heads: list[np.ndarray]) -> dict[str, np
 _INSTANCE = {"mxnet_wrong": "its gradient sums over axis 1, its values over the last axis", "expect": _instance}
 
 
+_SINGLE: dict[str, Any] = {"tolerance": {"float64": TOLERANCE["float32"]}, "note": "MXNet computes in float32"}
+
+
 def _activations() -> list[Case]:
     rows = []
     for kind in ("relu", "sigmoid", "softrelu", "softsign", "tanh"):
@@ -35,14 +39,13 @@ def _activations() -> list[Case]:
         rows.append(case("Activation", _EDGES, tag=f"{kind}_edges", act_type=kind))
     for kind in ("leaky", "elu", "selu", "gelu"):
         wrong = {"mxnet_wrong": "its gradient multiplies by the scale twice", "expect": _selu} if kind == "selu" else {}
-        single = {"tolerance": {"float64": TOLERANCE["float32"]}, "note": "MXNet computes in float32"}
-        rows.append(case("LeakyReLU", normal(2, 3, 4, scale=2), tag=kind, act_type=kind, dtypes=FLOATS, **single, **wrong))
+        rows.append(case("LeakyReLU", normal(2, 3, 4, scale=2), tag=kind, act_type=kind, dtypes=FLOATS, **_SINGLE, **wrong))
         rows.append(case("LeakyReLU", _EDGES, tag=f"{kind}_edges", act_type=kind, **wrong))
     rows += [
         case("LeakyReLU", normal(3, 4), tag="default"),
         case("LeakyReLU", normal(3, 4), tag="leaky_slope", act_type="leaky", slope=0.01),
         case("LeakyReLU", normal(3, 4), tag="elu_slope", act_type="elu", slope=1.5),
-        case("LeakyReLU", normal(2, 3, 4), positive(3), tag="prelu_channels", act_type="prelu", dtypes=("float32", "float64")),
+        case("LeakyReLU", normal(2, 3, 4), positive(3), tag="prelu_channels", act_type="prelu", dtypes=("float32", "float64"), **_SINGLE),
         case("LeakyReLU", normal(2, 3, 2, 2), positive(1), tag="prelu_one", act_type="prelu"),
         case("LeakyReLU", normal(2, 3), positive(3), tag="prelu_matrix", act_type="prelu"),
         case("LeakyReLU", normal(5), positive(1), tag="prelu_vector", act_type="prelu"),

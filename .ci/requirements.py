@@ -11,5 +11,7 @@ lines = list(project["dependencies"])
 for extra in sys.argv[1:]:
     lines += project["optional-dependencies"][extra]
 for requirement in map(Requirement, lines):
-    if requirement.name != "onnxruntime-gpu":
+    runtime = requirement.name.startswith("onnxruntime")
+    here = requirement.marker is None or requirement.marker.evaluate()
+    if requirement.name == "onnxruntime" or (here and not runtime):
         print(f"{requirement.name}{str(requirement.specifier).replace('>=', '==')}")

@@ -65,16 +65,19 @@ def statistics(parameter: Parameter) -> Statistics:
     values = parameter.load()
     numbers = values.astype(np.float64).ravel()
     finite = numbers[np.isfinite(numbers)]
-    moments = (
+    low, high, mean, std = (
         (float(finite.min()), float(finite.max()), float(finite.mean()), float(finite.std()))
         if finite.size
-        else (None, None, None, None)
+        else (None,) * 4
     )
     return Statistics(
         parameter.name,
         parameter.dtype,
         parameter.shape,
-        *moments,
-        int((numbers == 0).sum()),
-        int(numbers.size - finite.size),
+        low,
+        high,
+        mean,
+        std,
+        zeros=int((numbers == 0).sum()),
+        not_finite=int(numbers.size - finite.size),
     )

@@ -1,0 +1,5 @@
+"""More for data loading."""
+
+from .sampler import IntervalSampler
+
+__all__ = ["IntervalSampler"]

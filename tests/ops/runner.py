@@ -5,6 +5,7 @@ The same code runs real MXNet when the golden values are made and gluon_onnx in 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,11 @@ def resolve(namespace: Any, op: str) -> Any:
         if op.startswith(prefix):
             return getattr(getattr(namespace, module), op[len(prefix) :])
     return getattr(namespace._internal if op.startswith("_") else namespace, op)
+
+
+def _call(function: Any, row: Case, inputs: Sequence[Any], **options: Any) -> Any:
+    named = dict(zip(row.names, inputs[1:], strict=bool(row.names)))
+    return function(*(inputs[:1] if named else inputs), **named, **row.attrs, **options)
 
 
 def _listed(value: Any) -> list[Any]:
@@ -51,20 +57,18 @@ def run_eager(mx: Any, row: Case, dtype: str, *, grads: bool = True, strict: boo
         With ``strict``, if an input that is not a state was overwritten.
     """
     arrays = _inputs(mx, row, dtype)
-    options = dict(row.attrs)
-    if row.out_like:
-        options["out"] = [mx.nd.zeros_like(arrays[i]) for i in row.out_like]
+    options = {"out": [mx.nd.zeros_like(arrays[i]) for i in row.out_like]} if row.out_like else {}
     wanted = row.grad_inputs(dtype) if grads else ()
     for index in wanted:
         arrays[index].attach_grad()
     function = resolve(mx.nd, row.op)
     if wanted:
         with mx.autograd.record(train_mode=row.train):
-            outputs = _listed(function(*arrays, **options))
+            outputs = _listed(_call(function, row, arrays, **options))
         mx.autograd.backward(outputs, _heads(mx, row, outputs), train_mode=row.train)
     else:
         with mx.autograd.train_mode() if row.train else mx.autograd.predict_mode():
-            outputs = _listed(function(*arrays, **options))
+            outputs = _listed(_call(function, row, arrays, **options))
     states = row.state_inputs()
     for index, before in enumerate(row.arrays(dtype)):
         if strict and index not in states and not np.array_equal(arrays[index].asnumpy(), before, equal_nan=before.dtype.kind == "f"):
@@ -75,7 +79,7 @@ def run_eager(mx: Any, row: Case, dtype: str, *, grads: bool = True, strict: boo
 def compose(mx: Any, row: Case) -> Any:
     """The row as a symbol over variables ``x0``, ``x1``, ..."""
     variables = [mx.sym.Variable(f"x{i}") for i in range(len(row.inputs))]
-    return resolve(mx.sym, row.op)(*variables, **row.attrs, name="op")
+    return _call(resolve(mx.sym, row.op), row, variables, name="op")
 
 
 def run_symbol(mx: Any, row: Case, dtype: str) -> dict[str, np.ndarray]:
@@ -92,3 +96,27 @@ def run_symbol(mx: Any, row: Case, dtype: str) -> dict[str, np.ndarray]:
     if wanted:
         executor.backward(_heads(mx, row, outputs))
     return _collect(outputs, {i: grads[f"x{i}"] for i in wanted}, {i: arrays[f"x{i}"] for i in row.state_inputs()})
+
+
+def run_hybridized(mx: Any, row: Case, dtype: str) -> dict[str, np.ndarray]:
+    """The same through a hybridized block whose ``hybrid_forward`` is the row's call."""
+
+    class Row(mx.gluon.HybridBlock):  # type: ignore[misc, name-defined]
+        def hybrid_forward(self, F: Any, *inputs: Any) -> Any:
+            return _call(resolve(F, row.op), row, inputs)
+
+    block = Row()
+    block.initialize()
+    block.hybridize()
+    arrays = _inputs(mx, row, dtype)
+    wanted = row.grad_inputs(dtype)
+    for index in wanted:
+        arrays[index].attach_grad()
+    if wanted:
+        with mx.autograd.record(train_mode=row.train):
+            outputs = _listed(block(*arrays))
+        mx.autograd.backward(outputs, _heads(mx, row, outputs), train_mode=row.train)
+    else:
+        with mx.autograd.train_mode() if row.train else mx.autograd.predict_mode():
+            outputs = _listed(block(*arrays))
+    return _collect(outputs, {i: arrays[i].grad for i in wanted}, {})

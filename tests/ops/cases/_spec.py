@@ -171,6 +171,10 @@ class Case:
     out_like
         Inputs whose shapes and dtypes the outputs have: arrays like them are passed as ``out``, which MXNet needs for some
         operators.
+    names
+        Names by which the inputs after the first are given where their order alone is not enough.
+    unchecked
+        Outputs that exist and whose values mean nothing.
     tolerance
         Overrides of `TOLERANCE` by dtype, each explained in ``note``.
     eager_only
@@ -194,6 +198,8 @@ class Case:
     dtypes: tuple[str, ...] = ("float32",)
     mutates: tuple[int, ...] = ()
     out_like: tuple[int, ...] = ()
+    names: tuple[str, ...] = ()
+    unchecked: tuple[str, ...] = ()
     tolerance: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     eager_only: str = ""
     note: str = ""

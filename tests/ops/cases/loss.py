@@ -111,7 +111,7 @@ def _ctc() -> list[Case]:
         case("CTCLoss", normal(6, 2, 4), first, tag="first", grad=(0,), **options),
         case("CTCLoss", normal(6, 2, 4), last, tag="last", grad=(0,), blank_label="last", **options),
         case("CTCLoss", normal(6, 2, 4), first, values([6.0, 5.0]), tag="data_lengths", grad=(0,), use_data_lengths=True, **options),
-        case("CTCLoss", normal(6, 2, 4), first, values([2.0, 3.0]), tag="label_lengths", grad=(0,), use_label_lengths=True, **options),
+        case("CTCLoss", normal(6, 2, 4), first, values([2.0, 3.0]), tag="label_lengths", names=("label", "label_lengths"), grad=(0,), use_label_lengths=True, **options),
         case("CTCLoss", normal(6, 2, 4), first, values([4.0, 6.0]), values([1.0, 3.0]), tag="both_lengths", grad=(0,), use_data_lengths=True, use_label_lengths=True, **options),
         case("CTCLoss", normal(6, 2, 4), last, values([4.0, 6.0]), values([2.0, 3.0]), tag="both_lengths_last", grad=(0,), use_data_lengths=True, use_label_lengths=True, blank_label="last", **options),
         case("CTCLoss", normal(2, 1, 3), values([[1.0, 1.0]]), tag="impossible", grad=False, note="no path is long enough"),

@@ -16,6 +16,7 @@ import onnx_ir as ir
 
 from .dims import Dim, DimLike, Shape
 from .errors import GraphError, NeedsStaticShape, ShapeError, TypeInferenceError
+from .windows import SHAPES
 
 if TYPE_CHECKING:
     from .builder import Tensor
@@ -91,6 +92,8 @@ def infer_node(
                 return [(x.dt, broadcast(first.dims, x.dims, y.dims))]
             if op_type in ("Max", "Min", "Sum", "Mean"):
                 return [(first.dt, broadcast(*(x.dims for x in inputs if x is not None)))]
+            if op_type in SHAPES:
+                return SHAPES[op_type](inputs, attributes)[: len(outputs)]
     elif domain in _FOREIGN:
         rule = _FOREIGN[domain].get(op_type)
         if rule is None:

@@ -1,0 +1,190 @@
+"""Pooling in one to three dimensions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from ..builder import Builder, Tensor
+from ..dims import DimLike
+from ..errors import ShapeError
+from ..windows import Window
+from .convolution import channels_first, channels_last, per_axis
+from .registry import operator
+from .schema import Ints
+
+__all__: list[str] = []
+
+
+def pooling_window(
+    sizes: Sequence[DimLike], kernel: Sequence[int], stride: Sequence[int], pad: Sequence[int], convention: str
+) -> Window:
+    """MXNet's window, with the padding behind that its convention for the number of windows asks for.
+
+    Raises
+    ------
+    NeedsStaticShape : 'full' and 'same' round up, which needs the sizes.
+    """
+    rank = len(kernel)
+    strides, pads = per_axis(stride, rank, 1, "stride"), per_axis(pad, rank, 0, "pad")
+    after = list(pads)
+    if convention != "valid":
+        for i, (n, k, s, p) in enumerate(zip(sizes, kernel, strides, pads, strict=True)):
+            room = int(n + 2 * p) if convention == "same" else int(n + 2 * p - k)
+            count = -(-room // s) + (0 if convention == "same" else 1)
+            after[i] = max((count - 1) * s + k - int(n) - p, p)
+    return Window(tuple(kernel), tuple(strides), (1,) * rank, tuple(pads), tuple(after))
+
+
+def padded(g: Builder, x: Tensor, window: Window, value: float) -> tuple[Tensor, Window]:
+    """ONNX wants less padding than a kernel reaches over: the rest as a Pad of its own."""
+    if all(p < k for p, k in zip(window.pads, window.kernel * 2, strict=True)):
+        return x, window
+    rank = len(window.kernel)
+    none = (0,) * rank
+    pads = [0, 0, *window.before, 0, 0, *window.after]
+    x = g.op("Pad", x, g.ints(*pads), g.const(value, x.dt))
+    return x, Window(window.kernel, window.strides, window.dilations, none, none)
+
+
+def max_pool(g: Builder, x: Tensor, window: Window) -> Tensor:
+    """The maximum of each window; padding does not count."""
+    lowest = float(np.finfo(x.dt).min) if x.dt.kind == "f" else int(np.iinfo(x.dt).min)
+    x, window = padded(g, x, window, lowest)
+    return g.op("MaxPool", x, kernel_shape=list(window.kernel), strides=list(window.strides), pads=window.pads)
+
+
+def mean_pool(g: Builder, x: Tensor, window: Window) -> Tensor:
+    """The sum of each window divided by the size of the kernel; padding counts as zeros."""
+    x, window = padded(g, x, window, 0.0)
+    return g.op("AveragePool", x, kernel_shape=list(window.kernel), strides=list(window.strides), pads=window.pads,
+                count_include_pad=1)
+
+
+def _counts(sizes: Sequence[DimLike], window: Window, pad: Sequence[int], include: bool) -> np.ndarray[Any, Any]:
+    """The number of elements that MXNet divides each window by; of padding, only the declared part counts."""
+    total = np.ones((), np.float64)
+    for n, k, s, p, b in zip(sizes, window.kernel, window.strides, window.before, pad, strict=True):
+        (count,) = Window((k,), (s,), (1,), (p,), (int(window.after[len(total.shape)]),)).positions([int(n)])
+        begin = np.arange(int(count)) * s - p
+        end = np.minimum(begin + k, int(n) + b)
+        if not include:
+            begin, end = np.maximum(begin, 0), np.minimum(end, int(n))
+        total = np.multiply.outer(total, end - begin)
+    return total
+
+
+def average_pool(g: Builder, x: Tensor, window: Window, pad: Sequence[int], include: bool) -> Tensor:
+    """The mean of each window."""
+    if include and list(window.after) == list(pad):
+        return mean_pool(g, x, window)
+    if not include and not any(window.pads):
+        return mean_pool(g, x, window)
+    counts = _counts(x.dims[2:], window, pad, include)
+    if (counts == 0).any():
+        raise ShapeError("a pooling window lies outside the data, so that its mean over no elements is undefined")
+    factors = float(np.prod(window.kernel)) / counts
+    return mean_pool(g, x, window) * factors.astype(x.dt)
+
+
+def lp_pool(g: Builder, x: Tensor, window: Window, p: int) -> Tensor:
+    """The p-norm of each window, as MXNet computes it: without absolute values."""
+    size = float(np.prod(window.kernel))
+    if p == 1:
+        return mean_pool(g, x, window) * size
+    if p == 2:
+        return g.op("Sqrt", mean_pool(g, x * x, window) * size)
+    if p != 3:
+        raise ShapeError(f"parameter 'p_value': expected 1, 2 or 3, got {p}")
+    total = mean_pool(g, x * x * x, window) * size
+    return g.op("Sign", total) * g.op("Pow", g.op("Abs", total), g.const(1.0 / 3.0, x.dt))
+
+
+def pool(
+    g: Builder, x: Tensor, kind: str, window: Window, pad: Sequence[int], p: int | None, include: bool
+) -> Tensor:
+    """One of MXNet's pooling types over a channels-first tensor."""
+    if kind == "max":
+        return max_pool(g, x, window)
+    if kind == "avg":
+        return average_pool(g, x, window, pad, include)
+    if kind == "sum":
+        return mean_pool(g, x, window) * float(np.prod(window.kernel))
+    if p is None:
+        raise ShapeError("parameter 'p_value': expected 1, 2 or 3 for pool_type='lp', got None")
+    return lp_pool(g, x, window, p)
+
+
+def _global(g: Builder, x: Tensor, kind: str, p: int | None) -> Tensor:
+    axes = list(range(2, x.ndim))
+    if kind == "avg":
+        return g.op("GlobalAveragePool", x)
+    if kind == "max":
+        return g.op("GlobalMaxPool", x)
+    if kind == "sum" or p == 1:
+        return g.reduce("Sum", x, axes, keepdims=True)
+    if p == 2:
+        return g.reduce("L2", x, axes, keepdims=True)
+    if p != 3:
+        raise ShapeError(f"parameter 'p_value': expected 1, 2 or 3 for pool_type='lp', got {p}")
+    total = g.reduce("Sum", x * x * x, axes, keepdims=True)
+    return g.op("Sign", total) * g.op("Pow", g.op("Abs", total), g.const(1.0 / 3.0, x.dt))
+
+
+@operator("Pooling")
+def pooling(
+    g: Builder,
+    data: Tensor,
+    *,
+    kernel: Ints = (),
+    pool_type: Literal["max", "avg", "sum", "lp"] = "max",
+    global_pool: bool = False,
+    cudnn_off: bool = False,
+    pooling_convention: Literal["valid", "full", "same"] = "valid",
+    stride: Ints = (),
+    pad: Ints = (),
+    p_value: int | None = None,
+    count_include_pad: bool | None = None,
+    layout: Literal["NCW", "NCHW", "NCDHW", "NWC", "NHWC", "NDHWC"] | None = None,
+) -> Tensor:
+    """Pooling(data, kernel=(), pool_type='max', global_pool=False, cudnn_off=False, pooling_convention='valid', stride=(),
+    pad=(), p_value=None, count_include_pad=None, layout=None)
+
+    Maximum, mean, sum or p-norm (p 1, 2 or 3) of windows over the spatial axes, or of all of them with `global_pool`.
+    The number of windows is rounded down ('valid'), up ('full'), or up without regard to the kernel ('same'). The mean
+    counts padding unless `count_include_pad` is false.
+    """
+    x = channels_first(g, data, layout)
+    if global_pool:
+        return channels_last(g, _global(g, x, pool_type, p_value), layout)
+    rank = len(kernel)
+    if x.ndim != rank + 2:
+        raise ShapeError(f"parameter 'kernel': expected {x.ndim - 2} values for data of shape {data.dims}, got {kernel}")
+    if pooling_convention == "same" and not any(pad):
+        pad = ()  # MXNet's own check asks for three zeros whatever the rank
+    window = pooling_window(x.dims[2:], kernel, stride, pad, pooling_convention)
+    include = count_include_pad is None or count_include_pad
+    return channels_last(g, pool(g, x, pool_type, window, window.before, p_value, include), layout)
+
+
+@operator("Pooling_v1")
+def pooling_v1(
+    g: Builder,
+    data: Tensor,
+    *,
+    kernel: Ints = (),
+    pool_type: Literal["max", "avg", "sum"] = "max",
+    global_pool: bool = False,
+    pooling_convention: Literal["valid", "full"] = "valid",
+    stride: Ints = (),
+    pad: Ints = (),
+) -> Tensor:
+    """Pooling_v1(data, kernel=(), pool_type='max', global_pool=False, pooling_convention='valid', stride=(), pad=())
+
+    The older form of Pooling.
+    """
+    return pooling.function(  # type: ignore[return-value]
+        g, data, kernel=kernel, pool_type=pool_type, global_pool=global_pool, pooling_convention=pooling_convention,
+        stride=stride, pad=pad)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import onnx
 import onnx_ir as ir
 
 from .builder import CUSTOM_DOMAIN, IR_VERSION, OPSET, Builder, Tensor
+from .errors import GraphError
 
-__all__ = ["RANDOM_KEY", "Program", "finish"]
+__all__ = ["RANDOM_KEY", "Program", "bake", "finish", "random_key"]
 
 RANDOM_KEY = "random_key"  # name of the input that stochastic operators draw from: uint32, shape (2,)
 
@@ -89,6 +91,33 @@ def reseal(builder: Builder, program: Program, values: dict[ir.Value, Tensor]) -
     result = finish(builder, outputs, names=program.output_names)
     result.updates = list(program.updates)
     result.uses_random_key = program.uses_random_key
+    return result
+
+
+def bake(program: Program, values: Mapping[str, np.ndarray[Any, Any]]) -> Program:
+    """The program with some inputs fixed to values, which become initializers of the same names.
+
+    Raises
+    ------
+    GraphError : a value is for a state that the program updates.
+    """
+    states = {program.input_names[i] for _, i in program.updates}
+    if states & set(values):
+        raise GraphError(f"the program updates {sorted(states & set(values))}; they cannot be fixed")
+    builder = Builder()
+    mapped: dict[ir.Value, Tensor] = {}
+    for t in program.inputs:
+        name = str(t.name)
+        if name in values:
+            mapped[t] = Tensor(builder, builder.unique(name), t.dt, t.dims, const=values[name])
+            builder.constants[name, (), b""] = mapped[t]
+        else:
+            mapped[t] = builder.input(name, t.dt, t.dims)
+    builder.replay(program.nodes, mapped, expand_custom=True)
+    outputs = [builder._copied(t, mapped) for t in program.outputs]
+    result = finish(builder, outputs, names=program.output_names)
+    place = {n: i for i, n in enumerate(result.input_names)}
+    result.updates = [(o, place[program.input_names[i]]) for o, i in program.updates]
     return result
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,11 +15,11 @@ from ..graph.errors import NeedsStaticShape
 from ..graph.lower import TensorSpec, lower_operator, lower_symbol
 from ..graph.ops.registry import Operator
 from ..graph.ops.schema import Attrs
-from ..graph.program import Program
+from ..graph.program import Program, bake
 from ..graph.symbol import Symbol
 from .session import Device, Executable
 
-__all__ = ["Function", "OperatorFunction", "ProgramFunction", "Specialization", "SymbolFunction"]
+__all__ = ["BakedFunction", "Function", "OperatorFunction", "ProgramFunction", "Specialization", "SymbolFunction"]
 
 Signature = tuple[tuple["np.dtype[Any]", tuple[int, ...]], ...]
 
@@ -168,6 +168,27 @@ class SymbolFunction(Function):
 
     def build(self, specs: Sequence[TensorSpec], train: bool) -> Program:
         return lower_symbol(self.symbol, dict(zip(self.names, specs, strict=True)), train)
+
+
+class BakedFunction(Function):
+    """A Symbol with its parameters fixed, for inference: ONNX Runtime folds and blocks constant weights.
+
+    Parameters
+    ----------
+    constants : values by variable name; the other variables are the inputs, in depth-first order.
+    """
+
+    def __init__(self, symbol: Symbol, constants: Mapping[str, np.ndarray[Any, Any]], static_shape: bool, name: str) -> None:
+        super().__init__(static_shape)
+        self.symbol = symbol
+        self.constants = constants
+        self.names = [n for n in symbol.list_inputs() if n not in constants]
+        self.name = name
+
+    def build(self, specs: Sequence[TensorSpec], train: bool) -> Program:
+        known: dict[str, TensorSpec] = {n: (v.dtype, v.shape) for n, v in self.constants.items()}
+        known.update(zip(self.names, specs, strict=True))
+        return bake(lower_symbol(self.symbol, known, train), self.constants)
 
 
 class ProgramFunction(Function):

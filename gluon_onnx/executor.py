@@ -1,0 +1,236 @@
+"""Executors: a Symbol bound to arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ._runtime.function import SymbolFunction
+from ._tape import Place, run_backward
+from .autograd import _Scope
+from .base import MXNetError
+from .context import Context
+from .ndarray import NDArray
+from .ndarray.creation import zeros
+from .ndarray.dispatch import call
+from .symbol import Symbol
+
+__all__ = ["Executor", "simple_bind"]
+
+Arrays = Sequence[Any] | Mapping[str, Any] | None
+
+
+class Executor:
+    """A Symbol bound to argument, gradient and auxiliary arrays.
+
+    Parameters
+    ----------
+    args, args_grad, aux_states : arrays in order (`list_arguments`, `list_auxiliary_states`) or by name.
+    grad_req : "write", "add" or "null"; for all, in order, or by name.
+
+    Raises
+    ------
+    MXNetError : an argument or auxiliary state is missing.
+    """
+
+    def __init__(self, symbol: Symbol, ctx: Context, args: Arrays, args_grad: Arrays, grad_req: Any, aux_states: Arrays):
+        self._symbol = symbol
+        self._ctx = ctx
+        self.arg_names = symbol.list_arguments()
+        self.aux_names = symbol.list_auxiliary_states()
+        self.output_names = symbol.list_outputs()
+        self.arg_arrays = _in_order(args, self.arg_names, "args", required=True)
+        self.grad_arrays = _in_order(args_grad, self.arg_names, "args_grad", required=False)
+        self.aux_arrays = _in_order(aux_states, self.aux_names, "aux_states", required=True)
+        self._reqs = _requests(grad_req, self.arg_names, self.grad_arrays)
+        self.outputs: list[NDArray] = []
+        self._function = SymbolFunction(symbol, name=symbol.name or "executor")
+        self._variables: list[NDArray] = []
+        self._monitor: tuple[Callable[[str, NDArray], None], bool] | None = None
+
+    @property
+    def arg_dict(self) -> dict[str, NDArray]:
+        """Argument arrays by name."""
+        return dict(zip(self.arg_names, self.arg_arrays, strict=True))
+
+    @property
+    def grad_dict(self) -> dict[str, NDArray | None]:
+        """Gradient arrays by argument name."""
+        return dict(zip(self.arg_names, self.grad_arrays, strict=True))
+
+    @property
+    def aux_dict(self) -> dict[str, NDArray]:
+        """Auxiliary arrays by name."""
+        return dict(zip(self.aux_names, self.aux_arrays, strict=True))
+
+    @property
+    def output_dict(self) -> dict[str, NDArray]:
+        """Outputs of the last forward by name."""
+        return dict(zip(self.output_names, self.outputs, strict=True))
+
+    def forward(self, is_train: bool = False, **kwargs: Any) -> list[NDArray]:
+        """Run forward; `kwargs` are new values of arguments.
+
+        Raises
+        ------
+        TypeError : a name is not one of the arguments.
+        MXNetError : a value has the wrong shape.
+        """
+        arrays = self.arg_dict
+        for name, value in kwargs.items():
+            if name not in arrays:
+                raise TypeError(f"forward got an unknown argument {name!r}; arguments are {self.arg_names}")
+            if tuple(value.shape) != arrays[name].shape:
+                raise MXNetError(f"argument {name!r}: expected shape {arrays[name].shape}, got {tuple(value.shape)}")
+            arrays[name][:] = value
+        self._variables = []
+        views = {}
+        for name, x, grad, req in zip(self.arg_names, self.arg_arrays, self.grad_arrays, self._reqs, strict=True):
+            view = x.detach()
+            if is_train and grad is not None and req != "null":
+                view._place = Place()
+                view._place.grad, view._place.grad_req = grad, req
+                self._variables.append(view)
+            views[name] = view
+        views.update(self.aux_dict)
+        with _Scope(is_train, is_train):
+            self.outputs = call(self._function, [views[n] for n in self._function.names], train=is_train, ctx=self._ctx)
+        if self._monitor is not None:
+            self._run_monitor(views, is_train)
+        return self.outputs
+
+    def backward(self, out_grads: Any = None, is_train: bool = True) -> None:
+        """Compute the gradients of the last ``forward(is_train=True)`` into the gradient arrays.
+
+        Parameters
+        ----------
+        out_grads : gradients of the outputs; ones by default (loss operators ignore theirs).
+        """
+        grads = [out_grads] if isinstance(out_grads, NDArray) else list(out_grads or [None] * len(self.outputs))
+        if isinstance(out_grads, dict):
+            grads = [out_grads[n] for n in self.output_names]
+        heads, values = [], []
+        for x, g in zip(self.outputs, grads, strict=False):
+            if x._place is not None:
+                heads.append(x._place)
+                values.append(g if g is not None else _ones_like(x))
+        with _Scope(False, is_train):
+            run_backward(heads, values, keep=True)
+
+    def set_monitor_callback(self, callback: Callable[[str, NDArray], None], monitor_all: bool = False) -> None:
+        """Call ``callback(name, array)`` with every internal output after each forward."""
+        self._monitor = (callback, monitor_all)
+
+    def _run_monitor(self, views: Mapping[str, NDArray], is_train: bool) -> None:
+        assert self._monitor is not None
+        callback, everything = self._monitor
+        internals = self._symbol.get_internals()
+        function = SymbolFunction(internals, name="monitor")
+        detached = [views[n].copy() for n in function.names]
+        with _Scope(False, is_train):
+            results = call(function, detached, train=is_train, ctx=self._ctx)
+        for name, (node, _), x in zip(internals.list_outputs(), internals.heads, results, strict=True):
+            if everything or node.op is not None:
+                callback(name, x)
+
+    def copy_params_from(
+        self, arg_params: Mapping[str, NDArray], aux_params: Mapping[str, NDArray] | None = None, allow_extra_params: bool = False
+    ) -> None:
+        """Copy values into arguments and auxiliary states by name.
+
+        Raises
+        ------
+        ValueError : a name is unknown and `allow_extra_params` is False.
+        """
+        for given, ours, what in ((arg_params, self.arg_dict, "argument"), (aux_params or {}, self.aux_dict, "auxiliary state")):
+            for name, value in given.items():
+                if name in ours:
+                    ours[name][:] = value.astype(ours[name].dtype)
+                elif not allow_extra_params:
+                    raise ValueError(f"there is no {what} named {name!r}; there are {list(ours)}")
+
+    def reshape(self, partial_shaping: bool = False, allow_up_sizing: bool = False, **kwargs: Any) -> Executor:
+        """An executor for other input shapes that shares the arrays whose shapes stay.
+
+        Raises
+        ------
+        MXNetError : an argument that was not named changes its shape (without `partial_shaping`), or grows
+            (without `allow_up_sizing`).
+        """
+        shapes, _, aux_shapes = self._symbol.infer_shape(**kwargs)
+        if shapes is None:
+            raise MXNetError(f"reshape: the shapes {kwargs} do not determine all others")
+        args, grads = [], []
+        for name, x, g, shape in zip(self.arg_names, self.arg_arrays, self.grad_arrays, shapes, strict=True):
+            if shape == x.shape:
+                args.append(x)
+                grads.append(g)
+                continue
+            if name not in kwargs and not partial_shaping:
+                raise MXNetError(f"reshape: the shape of {name!r}, which was not given, changes from {x.shape} to {shape}; "
+                                 "allow that with partial_shaping=True")
+            if int(np.prod(shape)) > x.size and not allow_up_sizing:
+                raise MXNetError(f"reshape: {name!r} grows from {x.shape} to {shape}; allow that with allow_up_sizing=True")
+            args.append(zeros(shape, self._ctx, x.dtype))
+            grads.append(None if g is None else zeros(shape, self._ctx, g.dtype))
+        aux = [x if x.shape == s else zeros(s, self._ctx, x.dtype) for x, s in zip(self.aux_arrays, aux_shapes, strict=True)]
+        return Executor(self._symbol, self._ctx, args, grads, dict(zip(self.arg_names, self._reqs, strict=True)), aux)
+
+    def debug_str(self) -> str:
+        """The nodes of the graph, one a line."""
+        return self._symbol.debug_str()
+
+
+def _ones_like(x: NDArray) -> NDArray:
+    from .ndarray.creation import ones
+
+    return ones(x.shape, x.context, x.dtype)
+
+
+def _in_order(given: Arrays, names: Sequence[str], what: str, required: bool) -> list[Any]:
+    if given is None:
+        given = {}
+    if isinstance(given, Mapping):
+        missing = [n for n in names if n not in given]
+        if missing and required:
+            raise MXNetError(f"bind: {what} lacks arrays for {missing}")
+        return [given.get(n) for n in names]
+    if len(given) != len(names):
+        if not given and not required:
+            return [None] * len(names)
+        raise MXNetError(f"bind: {what} has {len(given)} arrays, expected {len(names)}: {list(names)}")
+    return list(given)
+
+
+def _requests(grad_req: Any, names: Sequence[str], grads: Sequence[Any]) -> list[str]:
+    if isinstance(grad_req, str):
+        reqs = [grad_req] * len(names)
+    elif isinstance(grad_req, Mapping):
+        reqs = [grad_req.get(n, "null") for n in names]
+    else:
+        reqs = list(grad_req)
+    for name, req in zip(names, reqs, strict=True):
+        if req not in ("write", "add", "null"):
+            raise MXNetError(f"grad_req of {name!r}: expected 'write', 'add' or 'null', got {req!r}")
+    return ["null" if g is None else r for g, r in zip(grads, reqs, strict=True)]
+
+
+def simple_bind(
+    symbol: Symbol, ctx: Context, grad_req: Any, type_dict: Mapping[str, Any] | None, shapes: Mapping[str, Any]
+) -> Executor:
+    """An executor whose arrays are zeros of inferred shapes and types; see `Symbol.simple_bind`."""
+    arg_shapes, _, aux_shapes = symbol.infer_shape(**shapes)
+    names, aux_names = symbol.list_arguments(), symbol.list_auxiliary_states()
+    if arg_shapes is None:
+        partial = symbol.infer_shape_partial(**shapes)[0]
+        unknown = [n for n, s in zip(names, partial, strict=True) if s == () or 0 in s]
+        raise MXNetError(f"simple_bind: the shapes of {unknown} cannot be inferred from {dict(shapes)}")
+    arg_types, _, aux_types = symbol.infer_type(**(type_dict or {}))
+    args = [zeros(s, ctx, t) for s, t in zip(arg_shapes, arg_types, strict=True)]
+    reqs = _requests(grad_req, names, args)
+    grads = [zeros(s, ctx, t) if r != "null" else None for s, t, r in zip(arg_shapes, arg_types, reqs, strict=True)]
+    aux = [zeros(s, ctx, t) for s, t in zip(aux_shapes, aux_types, strict=True)]
+    assert len(aux) == len(aux_names)
+    return Executor(symbol, ctx, args, grads, dict(zip(names, reqs, strict=True)), aux)

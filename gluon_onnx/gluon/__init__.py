@@ -1,0 +1,21 @@
+"""Gluon: blocks, parameters, trainers, layers, losses, data."""
+
+from __future__ import annotations
+
+import importlib as _importlib
+from typing import Any as _Any
+
+from . import loss, nn, utils
+from .block import Block
+from .hybrid_block import HybridBlock
+from .parameter import Constant, DeferredInitializationError, Parameter, ParameterDict, tensor_types
+from .symbol_block import SymbolBlock
+from .trainer import Trainer
+
+_LAZY = ("contrib", "data", "model_zoo", "rnn")
+
+
+def __getattr__(name: str) -> _Any:
+    if name in _LAZY:
+        return _importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

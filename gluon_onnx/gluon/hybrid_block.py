@@ -1,0 +1,308 @@
+"""HybridBlock: a block that runs eagerly, or compiled."""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .. import ndarray, symbol
+from .._runtime.function import BakedFunction, SymbolFunction
+from .._tape import state
+from ..base import MXNetError
+from ..context import Context
+from ..ndarray import NDArray
+from ..ndarray.dispatch import call
+from ..symbol import Symbol
+from .block import Block
+from .parameter import DeferredInitializationError, Parameter
+from .structure import flatten, regroup
+
+__all__ = ["HybridBlock"]
+
+_BAKE_AFTER = 2  # inference calls with unchanged parameters before they are compiled in
+
+
+class HybridBlock(Block):
+    """A block whose forward is written once for NDArrays and Symbols, in ``hybrid_forward(F, x, ..., **params)``.
+
+    After `hybridize` the forward is traced to a symbol on the first call, compiled to an ONNX model, and run by
+    ONNX Runtime from then on.
+    """
+
+    def __init__(self, prefix: str | None = None, params: Any = None) -> None:
+        super().__init__(prefix, params)
+        self._active = False
+        self._flags: dict[str, Any] = {}
+        self._graph: tuple[list[Symbol], Symbol] | None = None
+        self._in_format: Any = None
+        self._out_format: Any = None
+        self._function: SymbolFunction | None = None
+        self._order: list[tuple[bool, Any]] = []
+        self._baked: BakedFunction | None = None
+        self._steady: tuple[int, list[tuple[int, int]]] = (0, [])
+        self._last_inputs: list[NDArray] = []
+        self._monitor: tuple[Callable[..., Any], bool] | None = None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if isinstance(value, HybridBlock | Parameter):
+            self._clear_cached_op()
+
+    def register_child(self, block: Block, name: str | None = None) -> None:
+        """Make a hybrid block a child of this one.
+
+        Raises
+        ------
+        ValueError : `block` is not a HybridBlock.
+        """
+        if not isinstance(block, HybridBlock):
+            raise ValueError(f"Children of HybridBlock must also be HybridBlock, but {block!s} has type {type(block)}. If you "
+                             "are using Sequential, please try HybridSequential instead.")
+        super().register_child(block, name)
+        self._clear_cached_op()
+
+    def hybridize(self, active: bool = True, backend: str | None = None, clear: bool = True, static_alloc: bool = False,
+                  static_shape: bool = False, inline_limit: int = 2, forward_bulk_size: int | None = None,
+                  backward_bulk_size: int | None = None, **kwargs: Any) -> None:
+        """Compile this block from now on, or stop.
+
+        Parameters
+        ----------
+        static_shape : compile for every input shape anew instead of with symbolic dimensions.
+        static_alloc, inline_limit, forward_bulk_size, backward_bulk_size, clear, backend : accepted for
+            programs written for MXNet; ONNX Runtime plans memory by itself.
+        """
+        self._active = active
+        self._flags = {"static_alloc": static_alloc, "static_shape": static_shape, **kwargs}
+        self._clear_cached_op()
+        super().hybridize(active, static_alloc=static_alloc, static_shape=static_shape, **kwargs)
+
+    def cast(self, dtype: Any) -> None:
+        """Change the element type of this block and its children."""
+        self._clear_cached_op()
+        super().cast(dtype)
+
+    def _clear_cached_op(self) -> None:
+        self._graph = None
+        self._function = None
+        self._baked = None
+        self._steady = (0, [])
+
+    # -- tracing ---------------------------------------------------------------------------------------
+    def _get_graph(self, *args: Any) -> tuple[list[Symbol], Symbol]:
+        """Input symbols and output symbol of a trace; the trace of the first call is kept."""
+        if self._graph is None:
+            flat, self._in_format = flatten(args, "input")
+            names = ["data"] if len(flat) == 1 else [f"data{i}" for i in range(len(flat))]
+            inputs = [symbol.var(n) for n in names]
+            grouped, _ = regroup(inputs, self._in_format)
+            params = {k: p.var() for k, p in self._reg_params.items()}
+            with self.name_scope():
+                out = self._traced(grouped, params)
+            flat_out, self._out_format = flatten(out, "output")
+            self._graph = inputs, symbol.Group(flat_out)
+        return self._graph
+
+    def _traced(self, inputs: Sequence[Any], params: dict[str, Symbol]) -> Any:
+        return self.hybrid_forward(symbol, *inputs, **params)
+
+    def _infer(self, attribute: str, args: Sequence[Any]) -> None:
+        inputs, out = self._get_graph(*args)
+        flat, _ = flatten(args, "input")
+        if attribute == "shape":
+            known = {i.name: x.shape for i, x in zip(inputs, flat, strict=True)}
+            arg_values, _, aux_values = out.infer_shape(**known)
+            if arg_values is None:
+                partial = out.infer_shape_partial(**known)[0]
+                unknown = [n for n, s in zip(out.list_arguments(), partial, strict=True) if s == () or 0 in s]
+                raise ValueError(f"the shapes of {unknown} cannot be inferred from the inputs {known}")
+        else:
+            known = {i.name: x.dtype for i, x in zip(inputs, flat, strict=True)}
+            arg_values, _, aux_values = out.infer_type(**known)
+        found = dict(zip(out.list_arguments(), arg_values, strict=True))
+        found.update(zip(out.list_auxiliary_states(), aux_values, strict=True))
+        for p in self.collect_params().values():
+            if p.name in found:
+                if attribute == "shape":
+                    p.shape = found[p.name]
+                else:
+                    p.cast(found[p.name])
+
+    def infer_shape(self, *args: Any) -> None:
+        """Find the shapes of parameters from inputs."""
+        self._infer("shape", args)
+
+    def infer_type(self, *args: Any) -> None:
+        """Find the element types of parameters from inputs."""
+        self._infer("dtype", args)
+
+    def _deferred_infer_shape(self, *args: Any) -> None:
+        try:
+            self.infer_shape(*args)
+        except MXNetError as e:
+            raise ValueError(f"Deferred initialization failed because shape cannot be inferred: {e}") from e
+
+    def _finish_deferred(self, args: Sequence[Any]) -> None:
+        self._deferred_infer_shape(*args)
+        for p in self.collect_params().values():
+            p._finish_deferred_init()
+
+    # -- compiled calls --------------------------------------------------------------------------------
+    def _build_cache(self, *args: Any) -> None:
+        inputs, out = self._get_graph(*args)
+        numbers = {s.name: i for i, s in enumerate(inputs)}
+        params = self.collect_params()
+        self._function = SymbolFunction(out, bool(self._flags.get("static_shape")), name=self.name)
+        self._order = []
+        for name in self._function.names:
+            if name in numbers:
+                self._order.append((True, numbers[name]))
+            elif name in params:
+                self._order.append((False, params[name]))
+            else:
+                raise MXNetError(f"{self.name}: the traced graph has an unknown input {name!r}; expected one of the inputs "
+                                 f"{list(numbers)} or a parameter of the block")
+
+    def _call_cached_op(self, *args: Any) -> Any:
+        if self._function is None:
+            self._build_cache(*args)
+        assert self._function is not None
+        flat, structure = flatten(args, "input")
+        if structure != self._in_format:
+            raise ValueError(f"{self.name}: the nested structure of the inputs changed since the block was hybridized: "
+                             f"{structure} instead of {self._in_format}")
+        ctx = flat[0].context
+        try:
+            operands = [flat[x] if is_input else x.data(ctx) for is_input, x in self._order]
+        except DeferredInitializationError:
+            self._finish_deferred(args)
+            operands = [flat[x] if is_input else x.data(ctx) for is_input, x in self._order]
+        self._last_inputs = flat
+        if state.recording or state.training or self._monitor is not None or not self._is_steady(operands):
+            results = call(self._function, operands, train=state.training, ctx=ctx)
+        else:
+            results = self._call_baked(operands, ctx)
+        if self._monitor is not None:
+            self._run_monitor(operands, ctx)
+        return regroup(results, self._out_format)[0]
+
+    def _is_steady(self, operands: Sequence[NDArray]) -> bool:
+        """Whether the parameters have not changed for a few inference calls."""
+        count, seen = self._steady
+        now = [(id(x._version), x._version.count) for (is_input, _), x in zip(self._order, operands, strict=True) if not is_input]
+        if now != seen:
+            count, self._baked = 0, None
+        self._steady = (count + 1, now)
+        return count >= _BAKE_AFTER
+
+    def _call_baked(self, operands: Sequence[NDArray], ctx: Context) -> list[NDArray]:
+        assert self._function is not None and self._graph is not None
+        if self._baked is None:
+            values = {n: x.asnumpy() for n, (is_input, _), x in zip(self._function.names, self._order, operands, strict=True)
+                      if not is_input}
+            self._baked = BakedFunction(self._graph[1], values, bool(self._flags.get("static_shape")), self.name)
+        inputs = [x for (is_input, _), x in zip(self._order, operands, strict=True) if is_input]
+        return call(self._baked, inputs, ctx=ctx)
+
+    def forward(self, x: Any, *args: Any) -> Any:
+        """Compute on NDArrays (eagerly or compiled) or on Symbols (traced)."""
+        first = _first_tensor((x, *args))
+        if isinstance(first, NDArray):
+            if self._active:
+                return self._call_cached_op(x, *args)
+            ctx = first.context
+            with ctx:
+                try:
+                    params = {k: p.data(ctx) for k, p in self._reg_params.items()}
+                except DeferredInitializationError:
+                    self._deferred_infer_shape(x, *args)
+                    for p in self._reg_params.values():
+                        p._finish_deferred_init()
+                    params = {k: p.data(ctx) for k, p in self._reg_params.items()}
+                return self.hybrid_forward(ndarray, x, *args, **params)
+        if not isinstance(first, Symbol):
+            raise ValueError(f"{self.name}: HybridBlock requires the first argument to forward be either Symbol or NDArray, "
+                             f"but got {type(x)}")
+        symbols = {k: p.var() for k, p in self._reg_params.items()}
+        with self.name_scope():
+            return self.hybrid_forward(symbol, x, *args, **symbols)
+
+    def hybrid_forward(self, F: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
+        """The computation, written for ``F = nd`` and ``F = sym``; subclasses define it.
+
+        Parameters
+        ----------
+        F : the module `nd` or `sym`.
+        kwargs : the block's own parameters by attribute name.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define hybrid_forward()")
+
+    # -- inspection and export -------------------------------------------------------------------------
+    def register_op_hook(self, callback: Callable[[str, str, NDArray], None], monitor_all: bool = False) -> None:
+        """Call ``callback(node name, operator name, array)`` for every operator of a compiled call."""
+        self._monitor = (callback, monitor_all)
+        super().register_op_hook(callback, monitor_all)
+
+    def _run_monitor(self, operands: Sequence[NDArray], ctx: Context) -> None:
+        assert self._monitor is not None and self._graph is not None
+        callback, everything = self._monitor
+        internals = self._graph[1].get_internals()
+        function = SymbolFunction(internals, name=f"{self.name} monitor")
+        by_name = dict(zip(self._function.names if self._function else [], operands, strict=False))
+        recording, state.recording = state.recording, False
+        try:
+            results = call(function, [by_name[n].copy() for n in function.names], train=state.training, ctx=ctx)
+        finally:
+            state.recording = recording
+        for name, (node, _), x in zip(internals.list_outputs(), internals.heads, results, strict=True):
+            if node.op is not None:
+                callback(name, node.op.name, x)
+            elif everything:
+                callback(name, "null", x)
+
+    def _exported_arrays(self) -> tuple[Symbol, dict[str, NDArray]]:
+        """The traced symbol and its parameters as ``arg:`` and ``aux:`` entries."""
+        if self._graph is None:
+            raise RuntimeError("Please first call block.hybridize() and then run forward with this block at least once before "
+                               "calling export.")
+        out = self._graph[1]
+        arguments, auxiliary = set(out.list_arguments()), set(out.list_auxiliary_states())
+        arrays = {}
+        for name, p in self.collect_params().items():
+            if name in arguments:
+                arrays[f"arg:{name}"] = p._reduce()
+            elif name in auxiliary:
+                arrays[f"aux:{name}"] = p._reduce()
+        return out, arrays
+
+    def export(self, path: str | os.PathLike[str], epoch: int = 0, remove_amp_cast: bool = True, **options: Any) -> Any:
+        """Write the compiled block for deployment.
+
+        ``export("net")`` writes ``net-symbol.json``, ``net-0000.params`` (MXNet's formats) and ``net-0000.onnx``;
+        ``export("net.onnx")`` the ONNX model alone. See `gluon_onnx.gluon.export.export_block` for `options`.
+
+        Raises
+        ------
+        RuntimeError : the block was not hybridized and called before.
+        """
+        from .export import export_block
+
+        return export_block(self, os.fspath(path), epoch, **options)
+
+    def optimize_for(self, x: Any, *args: Any, backend: str | None = None, clear: bool = False, **kwargs: Any) -> None:
+        """Hybridize and call once; ONNX Runtime does the optimizing. `backend` is accepted and not used."""
+        self.hybridize(True)
+        self(x, *args)
+
+
+def _first_tensor(args: Sequence[Any]) -> Any:
+    for a in args:
+        if isinstance(a, list | tuple):
+            found = _first_tensor(a)
+            if found is not None:
+                return found
+        elif a is not None:
+            return a
+    return None

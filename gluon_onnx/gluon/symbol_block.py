@@ -1,0 +1,138 @@
+"""SymbolBlock: a symbol, mostly a pre-trained one, as a block."""
+
+from __future__ import annotations
+
+import os
+
+from collections.abc import Sequence
+from typing import Any
+
+from .. import ndarray, symbol
+from ..base import MXNetError
+from ..context import Context
+from ..ndarray import NDArray
+from ..symbol import Symbol
+from .block import Block
+from .hybrid_block import HybridBlock, _first_tensor
+from .parameter import Parameter, ParameterDict
+from .structure import flatten, regroup
+
+__all__ = ["SymbolBlock"]
+
+
+class SymbolBlock(HybridBlock):
+    """A block made from a symbol.
+
+    Parameters
+    ----------
+    outputs : the output, or a list of them.
+    inputs : the variables of `outputs` that are inputs, or a list of them.
+    params : parameters for the other variables, by name; those missing are made.
+    """
+
+    def __init__(self, outputs: Symbol | Sequence[Symbol], inputs: Symbol | Sequence[Symbol], params: ParameterDict | None = None):
+        super().__init__(prefix="", params=ParameterDict("", params))
+        ins, self._in_format = flatten([inputs] if isinstance(inputs, Symbol) else list(inputs), "input")
+        outs, self._out_format = flatten(outputs if isinstance(outputs, Symbol) else list(outputs), "output")
+        out = symbol.Group(outs)
+        names: list[str] = []
+        for s in ins:
+            if s.heads[0][0].op is not None or len(s) != 1:
+                raise MXNetError(f"inputs of a SymbolBlock must be variables, {s!r} is not")
+            names.append(s.name)
+        self._input_names = names
+        known: dict[str, Any] = dict(params._params) if params is not None else {}
+        types = _parameter_types(out, known)
+        for name in out.list_arguments():
+            if name not in names:
+                self.params.get(name, allow_deferred_init=True, **types.get(name, {}))
+        for name in out.list_auxiliary_states():
+            if name not in names:
+                self.params.get(name, grad_req="null", allow_deferred_init=True, **types.get(name, {}))
+        self._symbol_graph = ([symbol.var(n) for n in names], out)
+        self._graph = self._symbol_graph
+        prefix = os.path.commonprefix(list(self.params.keys()))
+        self._reg_params = {k[len(prefix) if prefix != k else 0:]: v for k, v in self.params.items()}
+        self._active = True
+
+    @staticmethod
+    def imports(
+        symbol_file: str | os.PathLike[str],
+        input_names: str | Sequence[str],
+        param_file: str | os.PathLike[str] | None = None,
+        ctx: Context | Sequence[Context] | None = None,
+        allow_missing: bool = False,
+        ignore_extra: bool = False,
+    ) -> SymbolBlock:
+        """A block from a ``-symbol.json`` file and, if given, a ``.params`` file.
+
+        Parameters
+        ----------
+        input_names : names of the inputs.
+        allow_missing, ignore_extra : accept parameters without a value, and values without a parameter.
+
+        Raises
+        ------
+        FormatError : a file is damaged.
+        UnsupportedOperatorError : names all operators that are not supported.
+        """
+        sym = symbol.load(symbol_file)
+        names = [input_names] if isinstance(input_names, str) else list(input_names)
+        block = SymbolBlock(sym, [symbol.var(n) for n in names])
+        if param_file is not None:
+            loaded = ndarray.load(param_file)
+            if not isinstance(loaded, dict):
+                raise MXNetError(f"{os.fspath(param_file)}: expected named parameters, found a plain list")
+            block.collect_params().load_dict(loaded, ctx, allow_missing, ignore_extra, filename=f"file '{os.fspath(param_file)}'",
+                                             cast_dtype=True, dtype_source="saved")
+        return block
+
+    def __repr__(self) -> str:
+        inputs, out = self._symbol_graph
+        names = ", ".join(s.name for s in inputs)
+        return f"SymbolBlock(\n<{type(out).__name__} {out.name or 'group'} : {names} -> {len(out)}>\n)"
+
+    def _clear_cached_op(self) -> None:
+        super()._clear_cached_op()
+        self._graph = getattr(self, "_symbol_graph", None)
+
+    def hybridize(self, active: bool = True, **kwargs: Any) -> None:
+        """A SymbolBlock is always compiled; the flags are taken over."""
+        super().hybridize(True, **kwargs)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        Block.__setattr__(self, name, value)
+
+    def _infer(self, attribute: str, args: Sequence[Any]) -> None:
+        if attribute == "shape":
+            super()._infer(attribute, args)
+
+    def forward(self, x: Any, *args: Any) -> Any:
+        """Compute on NDArrays, or put symbols in place of the inputs."""
+        first = _first_tensor((x, *args))
+        if isinstance(first, NDArray):
+            return self._call_cached_op(x, *args)
+        if not isinstance(first, Symbol):
+            raise ValueError(f"SymbolBlock expects NDArrays or Symbols, got {type(x).__name__}")
+        flat, _ = flatten((x, *args), "input")
+        out = self._symbol_graph[1](**{s.name: v for s, v in zip(self._symbol_graph[0], flat, strict=True)})
+        return regroup([out[i] for i in range(len(out))], self._out_format)[0]
+
+    def cast(self, dtype: Any) -> None:
+        """Change the element type of the parameters."""
+        self._clear_cached_op()
+        for p in self.params.values():
+            p.cast(dtype)
+
+    def reset_ctx(self, ctx: Context | Sequence[Context]) -> None:
+        """Move the parameters to other contexts."""
+        for p in self.collect_params().values():
+            p.reset_ctx(ctx)
+
+
+def _parameter_types(out: Symbol, known: dict[str, Parameter]) -> dict[str, dict[str, Any]]:
+    """Element types that the graph and the given parameters tell about the others."""
+    given = {n: p.dtype for n, p in known.items() if n in set(out.list_inputs())}
+    arg_types, _, aux_types = out.infer_type(**given)
+    names = out.list_arguments() + out.list_auxiliary_states()
+    return {n: {"dtype": t} for n, t in zip(names, arg_types + aux_types, strict=True) if n not in known}

@@ -1,0 +1,43 @@
+"""The functions of `sym` and its name spaces, made from the operator registry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..base import _Null
+from ..graph.ops import find
+from ..graph.symbol import compose
+from ..ndarray.register import lookup as _lookup
+from ..ndarray.register import members, signature_text
+from .symbol import Symbol
+
+__all__ = ["function", "lookup", "members"]
+
+_made: dict[str, Callable[..., Any]] = {}
+
+
+def function(name: str) -> Callable[..., Any]:
+    """The symbolic function of the operator called `name`."""
+    made = _made.get(name)
+    if made is not None:
+        return made
+    op = find(name)
+
+    def call(*args: Any, name: str | None = None, attr: Any = None, out: Any = None, **kwargs: Any) -> Any:
+        given = {k: v for k, v in kwargs.items() if v is not _Null}
+        if given.get("ctx") is not None:
+            given["ctx"] = str(given["ctx"])
+        return compose(Symbol, called, args, given, name, attr)
+
+    called = name
+    call.__name__ = call.__qualname__ = name
+    call.__doc__ = f"{name}{signature_text(op)}\n\n{op.doc}"
+    call.__module__ = "gluon_onnx.symbol"
+    _made[name] = call
+    return call
+
+
+def lookup(namespace: str, name: str) -> Any:
+    """The function `name` of a name space ("" is `sym` itself)."""
+    return _lookup(namespace, name, function)

@@ -86,7 +86,7 @@ def get_create_func(base_class: type[T], nickname: str) -> Callable[..., Any]:
         elif nickname in kwargs:
             spec = kwargs.pop(nickname)
         else:
-            raise TypeError(f"create() needs a {nickname}: a registered name or an instance")
+            raise TypeError(f"create() needs an instance or a name of {nickname}")
         complete = isinstance(spec, base_class) or (isinstance(spec, str) and spec.startswith(("[", "{")))
         if complete and (args or kwargs):
             raise TypeError(f"{nickname} {spec!r} is complete already: further arguments are not allowed")

@@ -8,5 +8,5 @@ from .engine import Pair, differentiable, rule, split, vjp
 
 __all__ = ["Pair", "differentiable", "rule", "split", "vjp"]
 
-for _name in ("elementwise", "reduction", "shape", "matrix", "nn", "indexing"):
+for _name in ("elementwise", "reduction", "shape", "matrix", "nn", "conv", "pool", "indexing"):
     importlib.import_module(f"{__name__}.rules.{_name}")

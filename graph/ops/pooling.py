@@ -39,13 +39,22 @@ def pooling_window(
 
 
 def padded(g: Builder, x: Tensor, window: Window, value: float) -> tuple[Tensor, Window]:
-    """ONNX wants less padding than a kernel reaches over: the rest as a Pad of its own."""
+    """ONNX wants less padding than a kernel reaches over: then `x` with all of it, and a window without.
+
+    By Concat, since ONNX Runtime merges a Pad into the pooling behind it, which it then refuses.
+    """
     if all(p < k for p, k in zip(window.pads, window.kernel * 2, strict=True)):
         return x, window
-    rank = len(window.kernel)
-    none = (0,) * rank
-    pads = [0, 0, *window.before, 0, 0, *window.after]
-    x = g.op("Pad", x, g.ints(*pads), g.const(value, x.dt))
+    for axis, (before, after) in enumerate(zip(window.before, window.after, strict=True), 2):
+        dims = list(x.dims)
+        parts = [x]
+        for at, size in ((0, before), (2, after)):
+            if size:
+                dims[axis] = size
+                parts.insert(at, g.fill(dims, value, x.dt))
+        if len(parts) > 1:
+            x = g.op("Concat", *parts, axis=axis)
+    none = (0,) * len(window.kernel)
     return x, Window(window.kernel, window.strides, window.dilations, none, none)
 
 

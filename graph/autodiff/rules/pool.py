@@ -1,0 +1,147 @@
+"""Gradient rules of pooling."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from ...builder import Builder, Tensor
+from ...dims import DimLike, is_static, prod
+from ...windows import Window, window_of
+from ..engine import Gradient, attribute, rule, tensor
+from .conv import attributes_of, data_gradient
+
+
+def _plain(window: Window, sizes: Sequence[DimLike]) -> bool:
+    """Whether windows tile the axes: no overlap, no gap, no rest."""
+    return (window.kernel == window.strides and not any(window.pads) and all(d == 1 for d in window.dilations)
+            and is_static(sizes) and all(n % k == 0 for n, k in zip(sizes, window.kernel, strict=True)))
+
+
+def enlarge(g: Builder, x: Tensor, factors: Sequence[int]) -> Tensor:
+    """Every element repeated along the spatial axes."""
+    if all(f == 1 for f in factors):
+        return x
+    scales = g.const(np.asarray([1, 1, *factors], np.float32))
+    dims = (*x.dims[:2], *(d * f for d, f in zip(x.dims[2:], factors, strict=True)))
+    return g.with_dims("Resize", dims, x, None, scales, mode="nearest", coordinate_transformation_mode="asymmetric",
+                       nearest_mode="floor")
+
+
+@rule("MaxPool")
+def max_pool(g: Builder, n: ir.Node, dy: Tensor, _: Tensor | None = None) -> Gradient:
+    """The first element of a window that has its maximum gets the gradient."""
+    x, y = tensor(n.inputs[0]), tensor(n.outputs[0])
+    window = window_of(attributes_of(n), x.dims[2:])
+    if _plain(window, x.dims[2:]):
+        return dy_to_maxima(g, x, y, dy, window)
+    attributes = {k: v for k, v in attributes_of(n).items() if k != "storage_order"}
+    _, indices = g.multi("MaxPool", 2, x, **attributes)
+    flat = g.reshape(g.fill(x.dims, 0, x.dt), (prod(x.dims),))
+    count = prod(dy.dims)
+    total = g.op("ScatterElements", flat, g.reshape(indices, (count,)), g.reshape(dy, (count,)), axis=0, reduction="add")
+    return g.reshape(total, x.dims)
+
+
+def dy_to_maxima(g: Builder, x: Tensor, y: Tensor, dy: Tensor, window: Window) -> Tensor:
+    """For windows that tile the data: compare it with the maxima spread over it.
+
+    Among equal elements the first counts. Places in a window are numbered backwards from its first element; the
+    greatest number among the maxima marks it. That is several times faster than MaxPool's own indices.
+    """
+    hit = g.op("Equal", x, enlarge(g, y, window.kernel))
+    numbers = np.arange(int(np.prod(window.kernel)), 0, -1).reshape(window.kernel)
+    repeats = [int(n) // k for n, k in zip(x.dims[2:], window.kernel, strict=True)]
+    dt = x.dt if x.dt.kind == "f" and x.dt.itemsize > 2 else np.dtype(np.float32)
+    ranked = g.cast(hit, dt) * np.tile(numbers, repeats).astype(dt)
+    options: dict[str, Any] = {"kernel_shape": list(window.kernel), "strides": list(window.strides)}
+    first = g.op("MaxPool", ranked, **options)
+    spread = enlarge(g, first, window.kernel)
+    chosen = g.op("And", hit, g.op("Equal", ranked, spread))
+    return enlarge(g, dy, window.kernel) * g.cast(chosen, dy.dt)
+
+
+@rule("AveragePool")
+def average_pool(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
+    x = tensor(n.inputs[0])
+    attributes = attributes_of(n)
+    window = window_of(attributes, x.dims[2:])
+    size = int(np.prod(window.kernel))
+    if _plain(window, x.dims[2:]):
+        return enlarge(g, dy * (1.0 / size), window.kernel)
+    return _spread(g, dy * _weights(g, x, window, attributes), x.dims, window)
+
+
+def _weights(g: Builder, x: Tensor, window: Window, attributes: dict[str, Any]) -> np.ndarray[Any, Any] | float:
+    """One over the number of elements that the mean of each window divides by."""
+    declared = tuple(attributes.get("pads") or window.pads)[len(window.kernel):] if attributes.get("ceil_mode") else window.after
+    include = bool(attributes.get("count_include_pad", 0))
+    if (include and tuple(declared) == window.after) or not any(window.pads):
+        return 1.0 / float(np.prod(window.kernel))
+    total = np.ones((), np.float64)
+    counts = window.positions(x.dims[2:])
+    for i, (n, m) in enumerate(zip(x.dims[2:], counts, strict=True)):
+        size, places = int(n), np.arange(window.kernel[i]) * window.dilations[i]
+        place = np.arange(int(m))[:, None] * window.strides[i] - window.before[i] + places
+        low, high = (-window.before[i], size + declared[i]) if include else (0, size)
+        total = np.multiply.outer(total, ((place >= low) & (place < high)).sum(axis=1))
+    weights: np.ndarray[Any, Any] = (1.0 / total).astype(x.dt)
+    return weights
+
+
+def _spread(g: Builder, dy: Tensor, dims: Sequence[DimLike], window: Window) -> Tensor:
+    """Add every element of `dy` to all places of its window: a transposed convolution with ones, channel by channel."""
+    lanes = dims[0] * dims[1]
+    flat = g.reshape(dy, (lanes, 1, *dy.dims[2:]))
+    ones = g.const(np.ones((1, 1, *window.kernel)), dy.dt)
+    return g.reshape(data_gradient(g, flat, ones, (lanes, 1, *dims[2:]), window, 1), dims)
+
+
+@rule("LpPool")
+def lp_pool(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
+    x, y = tensor(n.inputs[0]), tensor(n.outputs[0])
+    window, p = window_of(attributes_of(n), x.dims[2:]), float(attribute(n, "p", 2))
+    return _spread(g, _norm_factor(g, dy, y, p), x.dims, window) * _power(g, x, p)
+
+
+def _norm_factor(g: Builder, dy: Tensor, y: Tensor, p: float) -> Tensor:
+    """dy / y ** (p - 1), and zero where the norm is zero."""
+    if p == 1:
+        return dy
+    zero = g.op("Equal", y, g.const(0, y.dt))
+    safe = g.op("Where", zero, g.const(1, y.dt), y)
+    return g.op("Where", zero, g.const(0, y.dt), dy / (safe if p == 2 else g.op("Pow", safe, g.const(p - 1, y.dt))))
+
+
+def _power(g: Builder, x: Tensor, p: float) -> Tensor:
+    """sign(x) * abs(x) ** (p - 1)."""
+    if p == 2:
+        return x
+    return g.op("Sign", x) if p == 1 else g.op("Sign", x) * g.op("Pow", g.op("Abs", x), g.const(p - 1, x.dt))
+
+
+@rule("GlobalAveragePool")
+def global_average_pool(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
+    x = tensor(n.inputs[0])
+    count = prod(x.dims[2:])
+    scaled = dy * (1.0 / count) if isinstance(count, int) else dy / g.cast(g.squeeze(g.dim(count), 0), dy.dt)
+    return g.expand(scaled, x.dims)
+
+
+@rule("GlobalMaxPool")
+def global_max_pool(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
+    """The first element that has the maximum gets the gradient."""
+    x = tensor(n.inputs[0])
+    flat = g.reshape(x, (x.dims[0], x.dims[1], prod(x.dims[2:])))
+    best = g.op("ArgMax", flat, axis=2, keepdims=1)
+    zeros = g.fill(flat.dims, 0, x.dt)
+    return g.reshape(g.op("ScatterElements", zeros, best, g.reshape(dy, best.dims), axis=2), x.dims)
+
+
+@rule("GlobalLpPool")
+def global_lp_pool(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
+    x, y, p = tensor(n.inputs[0]), tensor(n.outputs[0]), float(attribute(n, "p", 2))
+    return _norm_factor(g, dy, y, p) * _power(g, x, p)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os as _os
+from collections.abc import Callable
 from typing import Any
 
 import numpy as _np
 
 from .graph.errors import GraphError
 
-__all__ = ["MXNetError", "_Null", "integer_types", "numeric_types", "string_types"]
+__all__ = ["MXNetError", "NotImplementedForSymbol", "NotSupportedForSparseNDArray", "_Null", "_as_list", "data_dir",
+           "integer_types", "mx_real_t", "numeric_types", "py_str", "string_types"]
 
 MXNetError = GraphError  # the name under which MXNet's programs catch errors
 
@@ -25,3 +28,39 @@ _Null: Any = _NullType()
 numeric_types = (float, int, _np.generic)
 integer_types = (int, _np.integer)
 string_types = (str,)
+mx_real_t = _np.float32  # the default element type
+
+
+class NotImplementedForSymbol(MXNetError):
+    """A function of arrays was called on a symbol, which has no values.
+
+    Parameters
+    ----------
+    function : the function.
+    alias : another name of it, for the message.
+    args : the call's arguments.
+    """
+
+    def __init__(self, function: Callable[..., Any], alias: str | None, *args: Any) -> None:
+        other = f" (also named {alias!r})" if alias else ""
+        types = f" with arguments of types {[type(a).__name__ for a in args]}" if args else ""
+        super().__init__(f"function {function.__name__!r}{other}{types} is not there for Symbol, only for NDArray")
+
+
+class NotSupportedForSparseNDArray(MXNetError):
+    """A function was called on a sparse array. Kept for programs that catch it: arrays are dense here."""
+
+
+def py_str(x: bytes) -> str:
+    """UTF-8 bytes as a string."""
+    return x.decode("utf-8")
+
+
+def data_dir() -> str:
+    """The folder for downloaded data: $MXNET_HOME, or ``~/.mxnet``."""
+    return _os.environ.get("MXNET_HOME") or _os.path.join(_os.path.expanduser("~"), ".mxnet")
+
+
+def _as_list(obj: Any) -> list[Any]:
+    """A list or tuple as a list, anything else as the only element of one."""
+    return list(obj) if isinstance(obj, list | tuple) else [obj]

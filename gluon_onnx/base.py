@@ -10,8 +10,8 @@ import numpy as _np
 
 from .graph.errors import GraphError
 
-__all__ = ["MXNetError", "NotImplementedForSymbol", "NotSupportedForSparseNDArray", "_Null", "_as_list", "data_dir",
-           "integer_types", "mx_real_t", "numeric_types", "py_str", "string_types"]
+__all__ = ["MXNetError", "NotImplementedForSymbol", "NotSupportedForSparseNDArray", "_Null", "_as_list",
+           "data_dir", "integer_types", "mx_real_t", "numeric_types", "py_str", "string_types"]
 
 MXNetError = GraphError  # the name under which MXNet's programs catch errors
 
@@ -44,7 +44,7 @@ class NotImplementedForSymbol(MXNetError):
     def __init__(self, function: Callable[..., Any], alias: str | None, *args: Any) -> None:
         other = f" (also named {alias!r})" if alias else ""
         types = f" with arguments of types {[type(a).__name__ for a in args]}" if args else ""
-        super().__init__(f"function {function.__name__!r}{other}{types} is not there for Symbol, only for NDArray")
+        super().__init__(f"function {function.__name__!r}{other}{types} is for NDArray, not for Symbol")
 
 
 class NotSupportedForSparseNDArray(MXNetError):

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextvars import ContextVar, Token
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 
 __all__ = ["AttrScope", "NameManager", "Prefix", "current_attributes", "current_names"]
 
 
+T = TypeVar("T")
+
+
+class _Current(Generic[T]):
+    """An attribute of a class: the innermost scope."""
+
+    def __init__(self, get: Callable[[], T]) -> None:
+        self._get = get
+
+    def __get__(self, instance: object, owner: type) -> T:
+        return self._get()
+
+
 class NameManager:
     """Gives automatic names: the lower-case operator and a number. A context manager, nestable."""
+
+    current = _Current["NameManager"](lambda: _names.get())
 
     def __init__(self) -> None:
         self._counter: dict[str, int] = {}
@@ -53,6 +69,8 @@ class AttrScope:
     ------
     ValueError : a value is not a string.
     """
+
+    current = _Current["AttrScope"](lambda: _attributes.get())
 
     def __init__(self, **kwargs: str) -> None:
         for key, value in kwargs.items():

@@ -22,6 +22,7 @@ __all__ = ["IR_VERSION", "OPSET", "Builder", "CustomFunction", "Operand", "Tenso
 
 OPSET = 26  # the newest that onnxruntime 1.31 accepts
 IR_VERSION = 13
+_CONST = "const"  # stem of the names of constants that have none of their own
 CUSTOM_DOMAIN = "gluon"  # macro nodes with gradient rules of their own, expanded before anything runs
 
 
@@ -177,7 +178,7 @@ class Builder:
         key = (array.dtype.str + array.dtype.name, array.shape, array.tobytes())
         tensor = self.constants.get(key)
         if tensor is None:
-            tensor = Tensor(self, self.unique("const"), array.dtype, array.shape, const=np.array(array))
+            tensor = Tensor(self, self.unique(_CONST), array.dtype, array.shape, const=np.array(array))
             self.constants[key] = tensor
         return tensor
 
@@ -386,27 +387,73 @@ class Builder:
                     results = CustomFunction.registry[node.op_type].expand(self, *inputs, **attributes)
                 outputs = results if isinstance(results, tuple) else (results,)
             else:
-                outputs = self._copy_node(node, inputs)
+                outputs = self._copy_node(node, inputs, values)
             values.update(zip(node.outputs, outputs, strict=True))
 
     def _copied(self, value: ir.Value, values: dict[ir.Value, Tensor]) -> Tensor:
         tensor = values.get(value)
         if tensor is None:
             assert isinstance(value, Tensor) and value.const is not None, f"{value.name} is not defined here"
-            tensor = values[value] = self.const(value.const)
+            generic = (value.name or "").startswith(_CONST)
+            tensor = values[value] = self.const(value.const) if generic else self.named_const(str(value.name), value.const)
         return tensor
 
-    def _copy_node(self, node: ir.Node, inputs: Sequence[Tensor | None]) -> tuple[Tensor, ...]:
+    def _copy_node(
+        self, node: ir.Node, inputs: Sequence[Tensor | None], values: dict[ir.Value, Tensor]
+    ) -> tuple[Tensor, ...]:
         outputs = []
         for v in node.outputs:
             assert isinstance(v, Tensor)
             tensor = Tensor(self, self.unique(v.name) if v.name else "", v.dt, v.dims)
             self.learn(tensor)
             outputs.append(tensor)
-        copy = ir.Node(node.domain, node.op_type, inputs, list(node.attributes.values()), outputs=outputs,
-                       name=outputs[0].name, metadata_props=dict(node.metadata_props))
+        attributes = [self._copy_attribute(a, values) for a in node.attributes.values()]
+        copy = ir.Node(node.domain, node.op_type, inputs, attributes, outputs=outputs, name=outputs[0].name,
+                       metadata_props=dict(node.metadata_props))
         self.nodes.append(copy)
         return tuple(outputs)
+
+    def _copy_attribute(self, attribute: ir.Attr, values: dict[ir.Value, Tensor]) -> ir.Attr:
+        if attribute.type != ir.AttributeType.GRAPH:
+            return attribute
+        return ir.AttrGraph(attribute.name, self._copy_graph(attribute.as_graph(), dict(values)))
+
+    def _copy_graph(self, graph: ir.Graph, values: dict[ir.Value, Tensor]) -> ir.Graph:
+        """A subgraph whose captured values are replaced; values of inner nodes keep their types."""
+        inner = Builder(self)
+        inner.constants = self.constants
+        for v in graph.inputs:
+            assert isinstance(v, Tensor)
+            values[v] = Tensor(inner, self.unique(str(v.name)), v.dt, v.dims)
+        inner.replay(list(graph), values)
+        inputs = [values[v] for v in graph.inputs]
+        return ir.Graph(inputs, [inner._copied(v, values) for v in graph.outputs], nodes=inner.nodes, name=graph.name)
+
+    def subgraph(
+        self, name: str, inputs: Sequence[tuple[str, Any, Sequence[DimLike]]], body: Callable[..., Sequence[Tensor]]
+    ) -> ir.Graph:
+        """The body of a control-flow operator (Scan, Loop, If).
+
+        Parameters
+        ----------
+        inputs : names, element types and shapes of the body's inputs.
+        body : ``body(builder, *inputs)`` emits nodes into the inner builder and returns the results; it may read
+            tensors of the outer graph. Constants are kept in the outer graph.
+        """
+        inner = Builder(self)
+        inner.constants = self.constants
+        tensors = [Tensor(inner, self.unique(n), np.dtype(dt), tuple(dims)) for n, dt, dims in inputs]
+        for t in tensors:
+            inner.learn(t)
+        results = [t if t in {v for n in inner.nodes for v in n.outputs} else inner.op("Identity", t)
+                   for t in body(inner, *tensors)]
+        return ir.Graph(tensors, results, nodes=inner.nodes, name=name)
+
+    def named_const(self, name: str, value: np.ndarray[Any, Any]) -> Tensor:
+        """An initializer with a name of its own."""
+        tensor = Tensor(self, self.unique(name), value.dtype, value.shape, const=value)
+        self.constants[str(tensor.name), (), b"named"] = tensor
+        return tensor
 
 
 def _plain(d: Dim) -> DimLike:

@@ -13,6 +13,7 @@ import onnx_ir as ir
 
 from .builder import CUSTOM_DOMAIN, IR_VERSION, OPSET, Builder, Tensor
 from .errors import GraphError
+from .verify import checked
 
 __all__ = ["RANDOM_KEY", "Program", "bake", "finish", "random_key"]
 
@@ -109,8 +110,7 @@ def bake(program: Program, values: Mapping[str, np.ndarray[Any, Any]]) -> Progra
     for t in program.inputs:
         name = str(t.name)
         if name in values:
-            mapped[t] = Tensor(builder, builder.unique(name), t.dt, t.dims, const=values[name])
-            builder.constants[name, (), b""] = mapped[t]
+            mapped[t] = builder.named_const(name, values[name])
         else:
             mapped[t] = builder.input(name, t.dt, t.dims)
     builder.replay(program.nodes, mapped, expand_custom=True)
@@ -144,7 +144,7 @@ def finish(builder: Builder, outputs: Sequence[Tensor], names: Sequence[str] | N
     positions = {t: i for i, t in enumerate(builder.inputs)}
     updates = [(len(outputs) + k, positions[state]) for k, state in enumerate(builder.updates)]
     random = bool(builder.inputs) and builder.inputs[-1].name == RANDOM_KEY
-    return Program(list(builder.inputs), sealed, nodes, constants, updates, random)
+    return checked(Program(list(builder.inputs), sealed, nodes, constants, updates, random), "finish")
 
 
 def _reachable(builder: Builder, outputs: Sequence[Tensor]) -> tuple[list[ir.Node], list[Tensor]]:

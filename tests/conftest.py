@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
 
@@ -16,3 +17,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
         if num_gpus() == 0:
             pytest.skip("no CUDA device")
+
+
+@pytest.fixture(autouse=True)
+def _verify_programs() -> Iterator[None]:
+    """Every program that a test makes is verified."""
+    from gluon_onnx.graph.verify import verifying
+
+    with verifying():
+        yield

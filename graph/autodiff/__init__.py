@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib
 
 from .engine import Pair, differentiable, rule, split, vjp
+from .transform import differentiate
 
-__all__ = ["Pair", "differentiable", "rule", "split", "vjp"]
+__all__ = ["Pair", "differentiable", "differentiate", "rule", "split", "vjp"]
 
 for _name in ("elementwise", "reduction", "shape", "matrix", "nn", "conv", "pool", "indexing"):
     importlib.import_module(f"{__name__}.rules.{_name}")

@@ -77,8 +77,8 @@ def run_eager(mx: Any, row: Case, dtype: str, *, grads: bool = True, strict: boo
 
 
 def compose(mx: Any, row: Case) -> Any:
-    """The row as a symbol over variables ``x0``, ``x1``, ..."""
-    variables = [mx.sym.Variable(f"x{i}") for i in range(len(row.inputs))]
+    """The row as a symbol over variables ``x0``, ``x1``, ...; it makes those of auxiliary states itself."""
+    variables = [mx.sym.Variable(f"x{i}") for i, spec in enumerate(row.inputs) if not spec.aux]
     return _call(resolve(mx.sym, row.op), row, variables, name="op")
 
 
@@ -89,7 +89,8 @@ def run_symbol(mx: Any, row: Case, dtype: str) -> dict[str, np.ndarray]:
     # A bound symbol keeps what backward needs in training mode only.
     wanted = row.grad_inputs(dtype) if row.train else ()
     grads = {f"x{i}": mx.nd.zeros(arrays[f"x{i}"].shape, dtype=arrays[f"x{i}"].dtype) for i in wanted}
-    aux = {name: arrays[name] for name in symbol.list_auxiliary_states()}
+    made = [f"x{i}" for i, spec in enumerate(row.inputs) if spec.aux]
+    aux = {name: arrays[name if name in arrays else made.pop(0)] for name in symbol.list_auxiliary_states()}
     args = {name: arrays[name] for name in symbol.list_arguments()}
     executor = symbol.bind(mx.cpu(), args, args_grad=grads, grad_req={n: "write" if n in grads else "null" for n in args}, aux_states=aux)
     outputs = list(executor.forward(is_train=row.train))

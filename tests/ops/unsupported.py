@@ -9,6 +9,7 @@ from __future__ import annotations
 _INSIDE = "2026-11-21: a part of MXNet's own machinery that no saved symbol can hold"
 _GRAPH = "2026-11-21: samples sparse graphs in CSR arrays, which exist only as files here"
 _QUANTIZED = "2026-11-21: int8 kernels that MXNet writes into a graph for its own CPU library"
+_NVIDIA = "2026-11-21: MXNet has it on NVIDIA devices only, so that nothing here can say what is right"
 _DECODE = "2026-11-21: reads files or encoded images; the image module does it in Python"
 
 UNSUPPORTED: dict[str, str] = {
@@ -37,6 +38,7 @@ UNSUPPORTED: dict[str, str] = {
         ],
         _QUANTIZED,
     ),
+    **dict.fromkeys(["_contrib_count_sketch", "_contrib_fft", "_contrib_ifft"], _NVIDIA),
     **dict.fromkeys(["_cvcopyMakeBorder", "_cvimdecode", "_cvimread", "_cvimresize"], _DECODE),
 }  # fmt: skip
 

@@ -55,7 +55,7 @@ def test_batches(function: Any, samples: list[Any], batch: Any) -> None:
 
 ERRORS: list[tuple[Any, type[Exception], str]] = [
     (lambda: batchify.Stack()([(1, 2)]), ValueError, "use Group for samples that are tuples"),
-    (lambda: batchify.Stack()(RAGGED), ValueError, r"shapes \(1,\) and \(3,\) cannot be stacked: give DataLoader"),
+    (lambda: batchify.Stack()(RAGGED), ValueError, r"\(1,\) and \(3,\) cannot be stacked: give Data"),
     (lambda: batchify.Pad()([[1], 2]), ValueError, r"one number of dimensions, got \[0, 1\]"),
     (lambda: batchify.Group(3), TypeError, "Group needs functions"),
     (lambda: batchify.Group([batchify.Pad()], batchify.Pad()), ValueError, "either one list of functions or"),

@@ -78,15 +78,16 @@ def test_datasets_that_are_closures(kind: dict[str, Any]) -> None:
 @pytest.mark.parametrize("kind", KINDS[:3])
 def test_arrays_as_datasets(kind: dict[str, Any]) -> None:
     values = np.arange(6.0).reshape(3, 2)
-    for source, dtype in ((values, np.float64), (mx.nd.array(values), np.float32), (values.tolist(), np.float64)):
+    for source in (values, mx.nd.array(values), values.tolist()):
         (batch,) = data.DataLoader(source, batch_size=3, **kind)
-        assert batch.dtype is dtype
+        assert batch.dtype is (np.float32 if isinstance(source, mx.nd.NDArray) else np.float64)
         assert batch.asnumpy().tolist() == values.tolist()
 
 
 @pytest.mark.parametrize("kind", KINDS[:3])
 @pytest.mark.parametrize(
-    ("last", "sizes"), [("keep", [[4, 4, 3]] * 2), ("discard", [[4, 4]] * 2), ("rollover", [[4, 4], [4, 4, 4]])]
+    ("last", "sizes"),
+    [("keep", [[4, 4, 3]] * 2), ("discard", [[4, 4]] * 2), ("rollover", [[4, 4], [4, 4, 4]])],
 )
 def test_last_batch(kind: dict[str, Any], last: str, sizes: list[list[int]]) -> None:
     loader = data.DataLoader(Samples(), batch_size=4, last_batch=last, **kind)
@@ -169,7 +170,11 @@ def test_requests_larger_than_a_socket_do_not_block() -> None:
     # results and requests of more than a socket's buffer each way, all asked for at once
     indices = [list(range(60000))] * 6
     loader = data.DataLoader(
-        range(60000), batch_sampler=indices, batchify_fn=lambda s: [bytes(300000), len(s)], num_workers=1, prefetch=6
+        range(60000),
+        batch_sampler=indices,
+        batchify_fn=lambda samples: [bytes(300000), len(samples)],
+        num_workers=1,
+        prefetch=6,
     )
     assert [size for _, size in loader] == [60000] * 6
 
@@ -285,7 +290,7 @@ def test_timeout(kind: dict[str, Any]) -> None:
     else:
         loader = failing("hang", timeout=1, **kind)
     begin = time.monotonic()
-    with pytest.raises(multiprocessing.TimeoutError, match=r"deliver a batch within 1 seconds: .*DataLoader\(timeout"):
+    with pytest.raises(multiprocessing.TimeoutError, match=r"within 1 seconds: .*DataLoader\(timeout=...\)"):
         list(loader)
     assert time.monotonic() - begin < 20
     if kind.get("thread_pool"):
@@ -294,7 +299,7 @@ def test_timeout(kind: dict[str, Any]) -> None:
 
 def test_what_cannot_be_pickled_is_an_error_not_a_hang() -> None:
     loader = data.DataLoader([0], batch_size=1, batchify_fn=lambda _: (lambda: 0), num_workers=1)
-    with pytest.raises((AttributeError, TypeError), match="[Cc]an't"):
+    with pytest.raises((AttributeError, TypeError), match=r"[Cc]an't"):
         list(loader)
 
 
@@ -344,8 +349,7 @@ def test_programs(end: str) -> None:
     run = subprocess.run(
         [sys.executable, "-W", "error", "-c", PROGRAM, end],
         cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         timeout=100,
         check=False,
@@ -391,7 +395,7 @@ ERRORS: list[tuple[dict[str, Any], str]] = [
     ({}, "batch_size must be specified unless batch_sampler is"),
     ({"batch_size": 1, "batch_sampler": []}, "must not be specified if batch_sampler is"),
     ({"shuffle": True, "batch_sampler": []}, "must not be specified if batch_sampler is"),
-    ({"batch_size": 1, "shuffle": True, "sampler": data.SequentialSampler(1)}, "shuffle must not be specified if"),
+    ({"batch_size": 1, "shuffle": True, "sampler": data.SequentialSampler(1)}, "shuffle must not be"),
     ({"batch_size": 1, "timeout": 0}, "timeout must be positive, given 0"),
     ({"batch_size": 1, "last_batch": "x"}, "got 'x'"),
 ]

@@ -148,6 +148,9 @@ def boxes(*shape: int, size: float = 1.0) -> Spec:
     return Spec(shape, "boxes", (size,))
 
 
+Expect = Callable[[list[np.ndarray], list[np.ndarray]], dict[str, np.ndarray]]
+
+
 @dataclass(frozen=True)
 class Case:
     """One row: an operator, its inputs and attributes, and what is to be compared.
@@ -183,10 +186,14 @@ class Case:
         Why MXNet's own answer is not the golden one; ``expect`` then computes the right values.
     native
         MXNet's oneDNN kernels refuse the row; its own kernels run it.
+    oracle
+        How MXNet runs the row: ``eager``; ``symbol`` for old operators that exist as symbols only; ``none`` where it has
+        the operator on NVIDIA devices only, so that ``expect`` alone gives its values.
     oracle_grad
         ``False``: MXNet crashes on the gradient, so that ``expect`` alone gives it.
     expect
-        ``expect(inputs, heads) -> {"out0": ..., "grad0": ...}``; overrides what MXNet returned, ``None`` drops a value.
+        ``expect(inputs, heads) -> {"out0": ..., "grad0": ...}`` overrides what MXNet returned; with ``oracle="none"`` it is
+        called a first time with no heads, for the outputs.
     """
 
     op: str
@@ -205,8 +212,9 @@ class Case:
     note: str = ""
     mxnet_wrong: str = ""
     native: bool = False
+    oracle: str = "eager"
     oracle_grad: bool = True
-    expect: Callable[..., dict[str, np.ndarray | None]] | None = field(default=None, repr=False)
+    expect: Expect | None = field(default=None, repr=False)
 
     def arrays(self, dtype: str) -> list[np.ndarray]:
         """The inputs of the row run in ``dtype``."""

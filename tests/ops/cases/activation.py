@@ -13,13 +13,13 @@ _INF, _NAN = math.inf, math.nan
 _EDGES = values([0.0, -0.0, 1.0, -1.0, 6.0, -6.0, 100.0, -100.0, 30.0, -30.0])
 
 
-def _selu(inputs: list[np.ndarray], heads: list[np.ndarray]) -> dict[str, np.ndarray | None]:
+def _selu(inputs: list[np.ndarray], heads: list[np.ndarray]) -> dict[str, np.ndarray]:
     alpha, scale = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
     x = inputs[0].astype("float64")
     return {"grad0": heads[0] * scale * np.where(x > 0, 1.0, alpha * np.exp(np.minimum(x, 0.0)))}
 
 
-def _instance(inputs: list[np.ndarray], heads: list[np.ndarray]) -> dict[str, np.ndarray | None]:
+def _instance(inputs: list[np.ndarray], heads: list[np.ndarray]) -> dict[str, np.ndarray]:
     exp = np.exp(inputs[0].astype("float64"))
     odds = exp / exp.sum(axis=-1, keepdims=True)
     return {"grad0": odds * (heads[0] - (odds * heads[0]).sum(axis=-1, keepdims=True))}

@@ -11,19 +11,19 @@ from tests.ops.cases._spec import FLOATS, Case, case, distinct, ints, normal, un
 _NAN = math.nan
 
 
-def _gather_negative(inputs: list[np.ndarray], heads: list[np.ndarray]) -> dict[str, np.ndarray | None]:
+def _gather_negative(inputs: list[np.ndarray], heads: list[np.ndarray]) -> dict[str, np.ndarray]:
     grad = np.zeros_like(inputs[0])
     np.add.at(grad, tuple(inputs[1]), heads[0])
     return {"grad0": grad}
 
 
-def _last0(inputs: list[np.ndarray], heads: list[np.ndarray]) -> dict[str, np.ndarray | None]:
+def _last0(inputs: list[np.ndarray], heads: list[np.ndarray]) -> dict[str, np.ndarray]:
     grad = np.zeros_like(inputs[0])
     grad[-1] = heads[0]
     return {"grad0": grad}
 
 
-def _last1(inputs: list[np.ndarray], heads: list[np.ndarray]) -> dict[str, np.ndarray | None]:
+def _last1(inputs: list[np.ndarray], heads: list[np.ndarray]) -> dict[str, np.ndarray]:
     grad = np.zeros_like(inputs[0])
     grad[:, -1] = heads[0]
     return {"grad0": grad}

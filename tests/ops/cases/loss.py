@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from tests.ops.cases._spec import FLOATS, Case, case, ints, normal, uniform, values
+from tests.ops.cases._spec import FLOATS, Case, Expect, case, ints, normal, uniform, values
 
 _LABELS = values([0.0, 3.0, 1.0])
 _IGNORED = values([0.0, -1.0, 3.0, -1.0])
@@ -18,18 +17,18 @@ def _softmax(x: np.ndarray) -> np.ndarray:
     return exp / exp.sum(axis=1, keepdims=True)
 
 
-def _out_grad(inputs: list[np.ndarray], heads: list[np.ndarray]) -> dict[str, np.ndarray | None]:
+def _out_grad(inputs: list[np.ndarray], heads: list[np.ndarray]) -> dict[str, np.ndarray]:
     return {"grad0": (_softmax(inputs[0]) - np.eye(4)[inputs[1].astype(int)]) * heads[0]}
 
 
-def _multi_out_grad(inputs: list[np.ndarray], heads: list[np.ndarray]) -> dict[str, np.ndarray | None]:
+def _multi_out_grad(inputs: list[np.ndarray], heads: list[np.ndarray]) -> dict[str, np.ndarray]:
     label = inputs[1].astype(int)
     difference = _softmax(inputs[0]) - np.moveaxis(np.eye(3)[label], -1, 1)
     # Summed over four positions an image, of which MXNet takes the mean.
     return {"grad0": difference * heads[0] * (label != -1)[:, None] / 4}
 
 
-def _head(expect: Callable[..., dict[str, np.ndarray | None]]) -> dict[str, Any]:
+def _head(expect: Expect) -> dict[str, Any]:
     return {"mxnet_wrong": "it multiplies by its own output instead of the gradient of the head", "expect": expect}
 
 
@@ -92,7 +91,7 @@ def _others() -> list[Case]:
     ]
 
 
-def _all_blank(inputs: list[np.ndarray], heads: list[np.ndarray]) -> dict[str, np.ndarray | None]:
+def _all_blank(inputs: list[np.ndarray], heads: list[np.ndarray]) -> dict[str, np.ndarray]:
     # Of an empty label there is one path, blanks alone.
     exp = np.exp(inputs[0].astype("float64"))
     odds = exp / exp.sum(axis=-1, keepdims=True)

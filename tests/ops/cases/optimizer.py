@@ -61,7 +61,7 @@ def _single() -> list[Case]:
     return rows
 
 
-def _unchanged(inputs: list[np.ndarray], heads: list[np.ndarray]) -> dict[str, np.ndarray | None]:
+def _unchanged(inputs: list[np.ndarray], heads: list[np.ndarray]) -> dict[str, np.ndarray]:
     return {"out0": inputs[0]}
 
 

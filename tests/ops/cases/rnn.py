@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from tests.ops.cases._recurrent import recurrent, slopes
-from tests.ops.cases._spec import TOLERANCE, Case, case, normal, values
+from tests.ops.cases._spec import TOLERANCE, Case, Expect, case, normal, values
 
 _GATES = {"rnn_relu": 1, "rnn_tanh": 1, "gru": 3, "lstm": 4}
 
@@ -48,8 +47,8 @@ def _rnn(mode: str, tag: str, *, steps: int = 3, batch: int = 2, inputs: int = 3
     return case("RNN", *specs, tag=f"{mode}_{tag}", attrs=options, **known)
 
 
-def _expected(options: dict[str, Any]) -> Callable[..., dict[str, np.ndarray | None]]:
-    def expect(inputs: list[np.ndarray], heads: list[np.ndarray]) -> dict[str, np.ndarray | None]:
+def _expected(options: dict[str, Any]) -> Expect:
+    def expect(inputs: list[np.ndarray], heads: list[np.ndarray]) -> dict[str, np.ndarray]:
         lengths = inputs[-1] if "use_sequence_length" in options else None
         arrays = inputs if lengths is None else inputs[:-1]
         clip = (options["lstm_state_clip_min"], options["lstm_state_clip_max"]) if "lstm_state_clip_min" in options else None
@@ -58,7 +57,7 @@ def _expected(options: dict[str, Any]) -> Callable[..., dict[str, np.ndarray | N
             return recurrent(changed, mode=options["mode"], hidden=options["state_size"], layers=options["num_layers"],
                              both="bidirectional" in options, lengths=lengths, clip=clip)
 
-        found: dict[str, np.ndarray | None] = {f"out{i}": value for i, value in enumerate(run(arrays)[: len(heads)])}
+        found: dict[str, np.ndarray] = {f"out{i}": value for i, value in enumerate(run(arrays)[: len(heads)])}
         found.update({f"grad{i}": value for i, value in enumerate(slopes(run, arrays, heads))})
         return found
 

@@ -2,8 +2,8 @@
 
 A worker gets the indices of a batch through a socket and sends the batch back: pickled, NDArrays as NumPy
 arrays, and, where the system has it, large arrays in anonymous shared memory whose descriptor goes through
-the socket. Nothing lies in /dev/shm, whose size containers limit to little. The parent never waits for anything
-but the workers' sockets and their ends, so it learns at once when one has died.
+the socket. Nothing lies in /dev/shm, whose size containers limit to little. The parent never waits for
+anything but the workers' sockets and their ends, so it learns at once when one has died.
 
 Workers are forked on Linux, so that datasets may be closures or belong to ``__main__``; elsewhere they are
 started afresh and what they are given is pickled. Batch i goes to worker i modulo their number: which random
@@ -278,8 +278,9 @@ class WorkerPool:
                 left = deadline - time.monotonic()
                 if left <= 0:
                     raise multiprocessing.TimeoutError(
-                        f"DataLoader worker {worker.process.name} (process {worker.process.pid}) did not deliver "
-                        f"a batch within {timeout} seconds: is a transform slow? See DataLoader(timeout=...)"
+                        f"DataLoader worker {worker.process.name} (process {worker.process.pid}) did not "
+                        f"deliver a batch within {timeout} seconds: is a transform slow? See "
+                        "DataLoader(timeout=...)"
                     )
                 self._poll(left)
             good, payload = self._results.pop(number)

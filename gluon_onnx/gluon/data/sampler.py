@@ -101,7 +101,7 @@ class BatchSampler(Sampler):
 
     def __init__(self, sampler: Sampler, batch_size: int, last_batch: str = "keep") -> None:
         if last_batch not in ("keep", "discard", "rollover"):
-            raise ValueError(f"last_batch must be one of 'keep', 'discard', or 'rollover', got {last_batch!r}")
+            raise ValueError(f"last_batch must be 'keep', 'discard' or 'rollover', got {last_batch!r}")
         if batch_size < 1:
             raise ValueError(f"batch_size must be 1 or more, got {batch_size}")
         self._sampler = sampler

@@ -11,7 +11,7 @@ from ...builder import Builder, Tensor
 from ..engine import Gradient, attribute, rule, stops, tensor
 
 stops("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "And", "Or", "Xor", "Not", "IsNaN", "IsInf", "Shape",
-      "Size", "ArgMax", "ArgMin", "NonZero", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "BitwiseNot", "BitShift", "OneHot",
+      "Size", "ArgMax", "ArgMin", "NonZero", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "BitwiseNot", "BitShift",
       "NonMaxSuppression", "QuantizeLinear", "DynamicQuantizeLinear", "EyeLike", "Floor", "Ceil", "Round", "Sign",
       "RandomNormalLike", "RandomUniformLike", "Bernoulli", "Multinomial", "ConstantOfShape", "Range", "Hardmax")
 

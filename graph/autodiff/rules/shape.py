@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import onnx_ir as ir
 
@@ -9,6 +11,9 @@ from ...builder import Builder, Tensor
 from ...dims import DimLike
 from ...errors import NotDifferentiableError
 from ..engine import Gradient, attribute, rule, tensor
+from .indexing import scatter, scatter_along
+
+_FIRST = np.iinfo(np.int64).min  # an end that a negative step reaches only after position 0
 
 
 @rule("Reshape", "Squeeze", "Unsqueeze", "Flatten")
@@ -49,82 +54,145 @@ def _piece(g: Builder, dy: Tensor, axis: int, begin: DimLike, end: DimLike) -> G
 def split(g: Builder, n: ir.Node, *dys: Tensor | None) -> Gradient:
     outputs = [tensor(v) for v in n.outputs]
     parts = [g.fill(y.dims, 0, y.dt) if dy is None else dy for y, dy in zip(outputs, dys, strict=True)]
-    return parts[0] if len(parts) == 1 else g.op("Concat", *parts, axis=attribute(n, "axis", 0))
+    if len(parts) == 1:
+        return parts[0]
+    return g.with_dims("Concat", tensor(n.inputs[0]).dims, *parts, axis=attribute(n, "axis", 0))
+
+
+def _integers(n: ir.Node, i: int, default: Sequence[int]) -> list[int] | None:
+    """The constant integers that are input `i`; None where they are known at run time only."""
+    value = n.inputs[i] if len(n.inputs) > i else None
+    if value is None:
+        return list(default)
+    constant = tensor(value).const
+    return None if constant is None else [int(v) for v in constant.reshape(-1)]
 
 
 @rule("Slice")
 def slice_(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
-    x = tensor(n.inputs[0])
-    operands = [tensor(v).const if v is not None else None for v in n.inputs[1:]]
-    starts, ends = operands[0], operands[1]
-    if starts is None or ends is None or any(not isinstance(d, int) for d in x.dims):
-        return _scatter_slice(g, n, dy)
-    axes = operands[2] if len(operands) > 2 and operands[2] is not None else np.arange(len(starts))
-    steps = operands[3] if len(operands) > 3 and operands[3] is not None else np.ones(len(starts), np.int64)
-    if (np.abs(steps) != 1).any():
-        return _scatter_slice(g, n, dy)
-    before, after, reverse = [0] * x.ndim, [0] * x.ndim, []
-    for s, e, a, k in zip(starts.tolist(), ends.tolist(), axes.tolist(), steps.tolist(), strict=True):
-        a %= x.ndim
-        size = x.dims[a]
-        assert isinstance(size, int)
-        first, last, _ = slice(s, None if k < 0 and e < -size else e, k).indices(size)
-        if k < 0:
-            reverse.append(a)
-            first, last = last + 1, first + 1
-        before[a], after[a] = first, size - max(last, first)
-    if reverse:
-        low = np.iinfo(np.int64).min
-        dy = g.op("Slice", dy, g.ints(*[-1] * len(reverse)), g.ints(*[low] * len(reverse)), g.ints(*reverse),
-                  g.ints(*[-1] * len(reverse)))
-    return g.op("Pad", dy, g.ints(*before, *after)) if any(before + after) else dy
+    x, starts, ends = tensor(n.inputs[0]), _integers(n, 1, []), _integers(n, 2, [])
+    count = len(starts or [])
+    axes, steps = _integers(n, 3, range(count)), _integers(n, 4, [1] * count)
+    if starts is None or ends is None or axes is None or steps is None:
+        return _slice_at_run_time(g, n, dy)
+    pads, back = [(0, 0)] * x.ndim, []
+    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
+        axis, size = axis % x.ndim, x.dims[axis]
+        if not isinstance(size, int):
+            return _slice_at_run_time(g, n, dy)
+        places = range(size)[slice(start, None if step < 0 and end < -size else end, step)]
+        if not places:
+            continue
+        if step < 0:
+            back.append(axis)
+            places = places[::-1]
+        dy = _dilated(g, dy, axis, places.step) if len(places) > 1 else dy
+        pads[axis] = (places[0], size - 1 - places[-1])
+    if back:
+        last, first = g.ints(*[-1] * len(back)), g.ints(*[_FIRST] * len(back))
+        dy = g.with_dims("Slice", dy.dims, dy, last, first, g.ints(*back), last)
+    if 0 in dy.dims:
+        return g.fill(x.dims, 0, x.dt)
+    widths = [b for b, _ in pads] + [a for _, a in pads]
+    return g.with_dims("Pad", x.dims, dy, g.ints(*widths)) if any(widths) else dy
 
 
-def _scatter_slice(g: Builder, n: ir.Node, dy: Tensor) -> Tensor:
-    """Slices whose steps or bounds admit no padding: slice the positions and scatter."""
+def _dilated(g: Builder, x: Tensor, axis: int, step: int) -> Tensor:
+    """`x` with ``step - 1`` zeros between the elements along `axis`."""
+    size = x.dims[axis]
+    if step == 1:
+        return x
+    wide = g.unsqueeze(x, axis + 1)
+    padded = g.with_dims(
+        "Pad",
+        (*x.dims[: axis + 1], step, *x.dims[axis + 1 :]),
+        wide,
+        g.ints(*[0] * wide.ndim, *[step - 1 if i == axis + 1 else 0 for i in range(wide.ndim)]),
+    )
+    flat = g.reshape(padded, (*x.dims[:axis], size * step, *x.dims[axis + 1 :]))
+    return g.slice(flat, [axis], [0], [size * step - (step - 1)])
+
+
+def _slice_at_run_time(g: Builder, n: ir.Node, dy: Tensor) -> Tensor:
+    """Slices whose bounds are known at run time only: slice the positions too, and scatter."""
     x = tensor(n.inputs[0])
-    count = g.op("ReduceProd", g.op("Shape", x), keepdims=0)
-    positions = g.op("Reshape", g.op("Range", g.const(0, np.int64), count, g.const(1, np.int64)), g.op("Shape", x))
-    picked = g.op("Slice", positions, *[None if v is None else tensor(v) for v in n.inputs[1:]])
-    zeros = g.op("Reshape", g.fill(x.dims, 0, x.dt), g.ints(-1))
-    flat = g.op("ScatterElements", zeros, g.op("Reshape", picked, g.ints(-1)), g.op("Reshape", dy, g.ints(-1)), axis=0)
+    positions = _positions(g, x)
+    picked = g.with_dims(
+        "Slice", dy.dims, positions, *[None if v is None else tensor(v) for v in n.inputs[1:]]
+    )
+    return _scattered(g, x, picked, dy, None)
+
+
+def _positions(g: Builder, x: Tensor) -> Tensor:
+    """The position of every element of `x` in its flat form."""
+    count = g.op("ReduceProd", g.shape_tensor(x.dims), keepdims=0)
+    return g.reshape(g.op("Range", g.const(0, np.int64), count, g.const(1, np.int64)), x.dims)
+
+
+def _scattered(g: Builder, x: Tensor, places: Tensor, dy: Tensor, reduction: str | None) -> Tensor:
+    minus = g.ints(-1)
+    zeros = g.op("Reshape", g.fill(x.dims, 0, x.dt), minus)
+    flat = scatter(g, zeros, g.op("Reshape", places, minus), g.op("Reshape", dy, minus), 0, reduction)
     return g.reshape(flat, x.dims)
 
 
 @rule("Pad")
-def pad(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
-    x, pads = tensor(n.inputs[0]), tensor(n.inputs[1]).const
-    if attribute(n, "mode", "constant") != "constant":
-        return _pad_by_gather(g, n, dy)
-    if pads is None:
-        raise NotDifferentiableError("ONNX Pad: the gradient needs constant pads")
-    axes = list(range(x.ndim))
-    if len(n.inputs) > 3 and n.inputs[3] is not None:
-        constant = tensor(n.inputs[3]).const
-        assert constant is not None
-        axes = [int(a) % x.ndim for a in constant]
-    before = [int(p) for p in pads[: len(axes)]]
-    return g.slice(dy, axes, before, [b + x.dims[a] for a, b in zip(axes, before, strict=True)])
+def pad(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
+    x, pads, mode = tensor(n.inputs[0]), _integers(n, 1, []), attribute(n, "mode", "constant")
+    axes, given = _integers(n, 3, range(x.ndim)), n.inputs[3] if len(n.inputs) > 3 else None
+    named = [] if given is None else [None, tensor(given)]
+
+    def inner() -> Tensor:
+        return g.with_dims("Pad", x.dims, dy, g.op("Neg", tensor(n.inputs[1])), *named)
+
+    if mode == "constant":
+        every = range(x.ndim)
+        return inner, None, lambda: g.reduce("Sum", dy, every) - g.reduce("Sum", inner(), every)
+    if pads is None or axes is None or min(pads) < 0:
+        padded = g.with_dims("Pad", dy.dims, _positions(g, x), tensor(n.inputs[1]), *named, mode=mode)
+        return (_scattered(g, x, padded, dy, "add"),)
+    for axis, before, after in zip(axes, pads[: len(axes)], pads[len(axes) :], strict=True):
+        dy = _folded(g, dy, axis % x.ndim, x.dims[axis], before, after, mode)
+    return (dy,)
 
 
-def _pad_by_gather(g: Builder, n: ir.Node, dy: Tensor) -> Tensor:
-    """Edge, reflect and wrap padding copy elements: pad the positions in the same way and scatter-add."""
-    x = tensor(n.inputs[0])
-    count = g.op("ReduceProd", g.op("Shape", x), keepdims=0)
-    positions = g.op("Reshape", g.op("Range", g.const(0, np.int64), count, g.const(1, np.int64)), g.op("Shape", x))
-    padded = g.op("Pad", positions, tensor(n.inputs[1]), mode=attribute(n, "mode"))
-    zeros = g.op("Reshape", g.fill(x.dims, 0, x.dt), g.ints(-1))
-    flat = g.op("ScatterElements", zeros, g.op("Reshape", padded, g.ints(-1)), g.op("Reshape", dy, g.ints(-1)),
-                axis=0, reduction="add")
-    return g.reshape(flat, x.dims)
+def _folded(g: Builder, dy: Tensor, axis: int, size: DimLike, before: int, after: int, mode: str) -> Tensor:
+    """Add what edge, reflect or wrap padding has copied to both ends of `axis` to where it came from."""
+    if not before and not after:
+        return dy
+    if not isinstance(size, int):
+        raise NotDifferentiableError(
+            f"ONNX Pad: the gradient of mode {mode!r} needs a static length of axis {axis}"
+        )
+    source = np.pad(np.arange(size), (before, after), mode=mode)  # type: ignore[call-overload]
+    ends = np.r_[0:before, before + size : len(source)]
+    middle = g.slice(dy, [axis], [before], [before + size])
+    copies = g.op("Gather", dy, g.ints(*ends.tolist()), axis=axis)
+    dims = [size if i == axis else d for i, d in enumerate(dy.dims)]
+    return middle + scatter_along(g, dims, g.ints(*source[ends].tolist()), copies, axis)
 
 
 @rule("Tile")
 def tile(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
-    x, repeats = tensor(n.inputs[0]), tensor(n.inputs[1]).const
+    x, repeats = tensor(n.inputs[0]), _integers(n, 1, [])
     if repeats is None:
         raise NotDifferentiableError("ONNX Tile: the gradient needs constant repeats")
     dims: list[DimLike] = []
-    for r, d in zip(repeats.tolist(), x.dims, strict=True):
-        dims += [int(r), d]
+    for r, d in zip(repeats, x.dims, strict=True):
+        dims += [r, d]
     return g.reduce("Sum", g.reshape(dy, dims), range(0, 2 * x.ndim, 2))
+
+
+@rule("SpaceToDepth")
+def space_to_depth(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
+    return g.with_dims("DepthToSpace", tensor(n.inputs[0]).dims, dy, blocksize=attribute(n, "blocksize"))
+
+
+@rule("DepthToSpace")
+def depth_to_space(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
+    x, b = tensor(n.inputs[0]), attribute(n, "blocksize")
+    if attribute(n, "mode", "DCR") == "DCR":
+        return g.with_dims("SpaceToDepth", x.dims, dy, blocksize=b)
+    count, channels, height, width = dy.dims
+    blocks = g.reshape(dy, (count, channels, height // b, b, width // b, b))
+    return g.reshape(g.transpose(blocks, [0, 1, 3, 5, 2, 4]), x.dims)

@@ -181,11 +181,9 @@ BODY = json.loads(document([X], attrs=NOW))
 
 def nested(depth: int) -> str:
     """Control-flow operators, each the body of another."""
+    before = '{"nodes": [{"op": "_cond", "name": "c", "inputs": [], "subgraphs": ['
     body = '{"nodes": [{"op": "null", "name": "x", "inputs": []}], "heads": [[0, 0]]}'
-    for _ in range(depth):
-        node = f'{{"op": "_cond", "name": "c", "inputs": [], "subgraphs": [{body}]}}'
-        body = f'{{"nodes": [{node}], "heads": [[0, 0]]}}'
-    return body
+    return before * depth + body + ']}], "heads": [[0, 0]]}' * depth
 
 
 BAD = [
@@ -442,22 +440,52 @@ def test_a_long_chain_becomes_a_symbol_and_back() -> None:
 STATES = [X, *(call("null", name) for name in ("gamma", "beta", "mean", "var"))]
 
 WRONG = [
-    pytest.param([X, call("foo", "a", 0), call("bar", "b", 1), call("foo", "c", 2)], UnsupportedOperatorError,
-                 r"operator 'foo' \(node 'a'\); operator 'bar' \(node 'b'\)", id="all that are missing"),
-    pytest.param([X, call("relu", "y", 0, attrs={"slope": "1"})], AttributeParseError,
-                 "f: node 1 'y': operator relu has no parameter 'slope'", id="unknown parameter"),
-    pytest.param([X, call("SliceChannel", "y", 0)], AttributeParseError,
-                 "f: node 1 'y': operator SliceChannel: required parameter 'num_outputs'", id="missing parameter"),
-    pytest.param([X, call("add_n", "y", 0, attrs={"num_args": "two"})], AttributeParseError,
-                 "f: node 1 'y': .*expected an integer, got 'two'", id="malformed parameter"),
-    pytest.param([*STATES, call("BatchNorm", "y", 0, 1, 2)], FormatError,
-                 r"f: node 3 'y': operator BatchNorm expects 5 inputs \(data, gamma, .*\), found 3", id="few inputs"),
-    pytest.param([X, call("relu", "y", 0, 0)], FormatError, "expects 1 inputs .data., found 2", id="many inputs"),
-    pytest.param([X, call("add_n", "y", 0, attrs={"num_args": "2"})], FormatError,
-                 "operator add_n expects num_args = 2 inputs, found 1", id="other count"),
-    pytest.param([X, call("relu", "y", 0), call("relu", "z") | {"inputs": [[1, 1]]}], FormatError,
-                 "f: node 2 'z': input 0 is output 1 of 'y', which has 1", id="output of an operator"),
-]  # fmt: skip
+    pytest.param(
+        [X, call("foo", "a", 0), call("bar", "b", 1), call("foo", "c", 2)],
+        UnsupportedOperatorError,
+        r"operator 'foo' \(node 'a'\); operator 'bar' \(node 'b'\)",
+        id="all that are missing",
+    ),
+    pytest.param(
+        [X, call("relu", "y", 0, attrs={"slope": "1"})],
+        AttributeParseError,
+        "f: node 1 'y': operator relu has no parameter 'slope'",
+        id="unknown parameter",
+    ),
+    pytest.param(
+        [X, call("SliceChannel", "y", 0)],
+        AttributeParseError,
+        "f: node 1 'y': operator SliceChannel: required parameter 'num_outputs'",
+        id="missing parameter",
+    ),
+    pytest.param(
+        [X, call("add_n", "y", 0, attrs={"num_args": "two"})],
+        AttributeParseError,
+        "f: node 1 'y': .*expected an integer, got 'two'",
+        id="malformed parameter",
+    ),
+    pytest.param(
+        [*STATES, call("BatchNorm", "y", 0, 1, 2)],
+        FormatError,
+        r"f: node 3 'y': operator BatchNorm expects 5 inputs \(data, gamma, .*\), found 3",
+        id="few inputs",
+    ),
+    pytest.param(
+        [X, call("relu", "y", 0, 0)], FormatError, "expects 1 inputs .data., found 2", id="many inputs"
+    ),
+    pytest.param(
+        [X, call("add_n", "y", 0, attrs={"num_args": "2"})],
+        FormatError,
+        "operator add_n expects num_args = 2 inputs, found 1",
+        id="other count",
+    ),
+    pytest.param(
+        [X, call("relu", "y", 0), call("relu", "z") | {"inputs": [[1, 1]]}],
+        FormatError,
+        "f: node 2 'z': input 0 is output 1 of 'y', which has 1",
+        id="output of an operator",
+    ),
+]
 
 
 @pytest.mark.usefixtures("few_operators")

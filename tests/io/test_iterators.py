@@ -186,8 +186,10 @@ def test_resize() -> None:
     assert [batch.data[0].asnumpy()[0, 0] for batch in longer] == [0, 8, 0]
     assert (longer.getpad(), longer.getindex(), longer.getlabel()[0].shape) == (0, None, (4,))
     shorter = io.ResizeIter(base(), 1, reset_internal=False)
-    image = batches[1].data[0].asnumpy()
-    np.testing.assert_array_equal(image, np.arange(18, 36).reshape(3, 1, 2, 3) / 256)
+    first = []
+    for _ in range(3):
+        first += [batch.data[0].asnumpy()[0, 0] for batch in shorter]
+        shorter.reset()
     assert first == [0, 8, 0]
     assert described(shorter) == described(base())
 

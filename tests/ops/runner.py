@@ -18,6 +18,8 @@ _SUBMODULES = {"_contrib_": "contrib", "_linalg_": "linalg", "_image_": "image"}
 
 def resolve(namespace: Any, op: str) -> Any:
     """The generated function of an operator in ``mx.nd`` or ``mx.sym``, by its registry name."""
+    if op.startswith("_random_") and op.endswith("_like"):
+        return getattr(namespace.random, op.removeprefix("_random_"))
     for prefix, module in _SUBMODULES.items():
         if op.startswith(prefix):
             return getattr(getattr(namespace, module), op[len(prefix) :])

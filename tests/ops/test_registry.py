@@ -76,7 +76,8 @@ def test_supported_or_listed(name: str) -> None:
 def test_has_rows(op: Operator) -> None:
     """Every registered operator has rows in the tables, or is tested elsewhere, which is said."""
     tested = {row.op for family in FAMILIES for row in all_cases(family)}
-    assert bool(tested & {op.name, *op.aliases}) != (op.name in WITHOUT_ROWS)
+    called = {op.name, *op.aliases}
+    assert bool(tested & called) != bool(called & set(WITHOUT_ROWS))
 
 
 @pytest.mark.parametrize("table", [UNSUPPORTED, WITHOUT_ROWS], ids=["unsupported", "without_rows"])

@@ -42,5 +42,17 @@ UNSUPPORTED: dict[str, str] = {
     **dict.fromkeys(["_cvcopyMakeBorder", "_cvimdecode", "_cvimread", "_cvimresize"], _DECODE),
 }  # fmt: skip
 
+_RANDOM = "2026-11-21: draws random numbers; test_random.py looks at their moments"
+
 #: Registered operators without rows in the tables, and where they are tested instead.
-WITHOUT_ROWS: dict[str, str] = {}
+WITHOUT_ROWS: dict[str, str] = dict.fromkeys(
+    [
+        "_random_exponential_like", "_random_gamma_like", "_random_generalized_negative_binomial_like",
+        "_random_negative_binomial_like", "_random_normal_like", "_random_poisson_like", "_random_uniform_like",
+        "random_exponential", "random_gamma", "random_generalized_negative_binomial", "random_negative_binomial",
+        "normal", "random_poisson", "random_randint", "uniform", "sample_exponential", "sample_gamma",
+        "sample_generalized_negative_binomial", "sample_multinomial", "sample_negative_binomial", "sample_normal",
+        "sample_poisson", "sample_uniform", "shuffle",
+    ],
+    _RANDOM,
+)  # fmt: skip

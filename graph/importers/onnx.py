@@ -106,7 +106,13 @@ class _Reader:
             self.values[v] = b.named_const(str(n), v.const_value.numpy())
         self._nodes(graph, b)
         named = {str(v.name): t for v, t in self.values.items() if v.name and t.builder is b}
-        return Imported(b, named, [str(v.name) for v in inputs], [str(v.name) for v in graph.outputs], list(map(str, initializers)))
+        return Imported(
+            b,
+            named,
+            [str(v.name) for v in inputs],
+            [str(v.name) for v in graph.outputs],
+            list(map(str, initializers)),
+        )
 
     def _type(self, v: ir.Value, b: Builder) -> tuple[np.dtype[Any], tuple[DimLike, ...]]:
         if v.shape is None or not isinstance(v.type, ir.TensorType):
@@ -135,14 +141,23 @@ class _Reader:
                 self.values[v] = t
 
     def _types(
-        self, node: ir.Node, inputs: Sequence[Tensor | None], attributes: Sequence[ir.Attr], wanted: Sequence[bool], b: Builder
+        self,
+        node: ir.Node,
+        inputs: Sequence[Tensor | None],
+        attributes: Sequence[ir.Attr],
+        wanted: Sequence[bool],
+        b: Builder,
     ) -> list[TypeAndShape]:
         """From the model where it says, else inferred."""
         nothing: TypeAndShape = (np.dtype(np.float32), ())
-        if all(v.shape is not None and v.type is not None for v, w in zip(node.outputs, wanted, strict=True) if w):
+        if all(
+            v.shape is not None and v.type is not None for v, w in zip(node.outputs, wanted, strict=True) if w
+        ):
             return [self._type(v, b) if w else nothing for v, w in zip(node.outputs, wanted, strict=True)]
         values = {a.name: a.value for a in attributes}
-        return infer_node(node.op_type, "" if node.domain == "ai.onnx" else node.domain, inputs, values, wanted)
+        return infer_node(
+            node.op_type, "" if node.domain == "ai.onnx" else node.domain, inputs, values, wanted
+        )
 
     def _attribute(self, a: ir.Attr, b: Builder) -> ir.Attr:
         if a.type != ir.AttributeType.GRAPH:
@@ -171,7 +186,12 @@ def _constant(node: ir.Node) -> np.ndarray[Any, Any]:
     (attribute,) = node.attributes.values()
     if attribute.name == "value":
         return np.asarray(attribute.as_tensor().numpy())
-    types = {"value_int": np.int64, "value_ints": np.int64, "value_float": np.float32, "value_floats": np.float32}
+    types = {
+        "value_int": np.int64,
+        "value_ints": np.int64,
+        "value_float": np.float32,
+        "value_floats": np.float32,
+    }
     if attribute.name in types:
         return np.asarray(attribute.value, types[attribute.name])
     raise GraphError(f"Constant {node.name!r}: attribute {attribute.name!r} is not supported")

@@ -44,7 +44,7 @@ DTYPE_OF_FLAG: dict[int, np.dtype[Any]] = {
     12: np.dtype(ml_dtypes.bfloat16),
 }
 MAX_NDIM = 32  # NumPy 1.x has no more
-_MAX_EMPTY = 65536  # records of four bytes, which would otherwise take sixty times their size in memory
+_MAX_EMPTY = 4096  # records of four bytes, which would otherwise take sixty times their size in memory
 _MAX_BYTES = 2**63 - 1  # NumPy counts bytes in 64 bits, even those of an array without elements
 
 _Shape = tuple[int, ...]

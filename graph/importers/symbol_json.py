@@ -211,7 +211,7 @@ def load_json(text: str | bytes, source: str = "<string>") -> Symbol:
     Raises
     ------
     FormatError : if the text is not a symbol, or a node has not the inputs or outputs of its operator.
-    UnsupportedOperatorError : names every operator of the graph that is not supported, and its node.
+    UnsupportedOperatorError : names every operator of the graph that is not supported, and its first node.
     AttributeParseError : if an operator's parameter is unknown or malformed; names the node.
     """
     raw = parse_symbol_json(text, source)
@@ -230,20 +230,20 @@ def load_json(text: str | bytes, source: str = "<string>") -> Symbol:
 
 
 def _operators(raw: RawGraph) -> dict[str, Operator]:
-    """The operators by the names that the graph gives them; all that are missing go into one error."""
+    """The operators by name. All that are missing go into one error, each with the first node that needs it."""
     found: dict[str, Operator] = {}
-    missing: list[tuple[str, str]] = []
+    missing: dict[str, str] = {}
     hints: list[str] = []
     for node in raw.nodes:
-        if node.op is None or node.op in found:
+        if node.op is None or node.op in found or node.op in missing:
             continue
         try:
             found[node.op] = find(node.op, node.name)
         except UnsupportedOperatorError as error:
-            missing.extend(error.operators)
+            missing[node.op] = node.name
             hints = hints or error.hints
     if missing:
-        raise UnsupportedOperatorError(missing, hints)
+        raise UnsupportedOperatorError(missing.items(), hints)
     return found
 
 

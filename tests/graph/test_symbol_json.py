@@ -443,7 +443,7 @@ WRONG = [
     pytest.param(
         [X, call("foo", "a", 0), call("bar", "b", 1), call("foo", "c", 2)],
         UnsupportedOperatorError,
-        r"operator 'foo' \(node 'a'\); operator 'bar' \(node 'b'\)",
+        r"operator 'foo' \(node 'a'\); operator 'bar' \(node 'b'\); nearest names: relu$",
         id="all that are missing",
     ),
     pytest.param(

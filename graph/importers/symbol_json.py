@@ -230,7 +230,7 @@ def load_json(text: str | bytes, source: str = "<string>") -> Symbol:
 
 
 def _operators(raw: RawGraph) -> dict[str, Operator]:
-    """The operators by name. All that are missing go into one error, each with the first node that needs it."""
+    """The operators by name. All that are missing go into one error, each with its first node."""
     found: dict[str, Operator] = {}
     missing: dict[str, str] = {}
     hints: list[str] = []

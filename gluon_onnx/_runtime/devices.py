@@ -19,6 +19,8 @@ __all__ = ["gpu_memory_info", "num_gpus", "require_gpu"]
 
 onnxruntime.set_default_logger_severity(3)  # errors only
 
+forked = False  # whether this process was forked from one that used this package
+
 
 def _cuda_library() -> ctypes.CDLL | None:
     """NVIDIA's driver library, or None."""
@@ -55,6 +57,8 @@ def require_gpu(device_id: int) -> None:
     ------
     GraphError : says what is missing.
     """
+    if forked:
+        raise GraphError(f"gpu({device_id}): CUDA cannot be used in a forked process, as a DataLoader's worker is")
     if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
         raise GraphError(f"gpu({device_id}): this ONNX Runtime has no CUDA provider; install onnxruntime-gpu")
     if num_gpus() == 0:

@@ -120,6 +120,7 @@ class Builder:
     constants : compile-time values, as initializers.
     updates : new values of state inputs (BatchNorm statistics, optimizer states), by input.
     train : whether operators are lowered as in training.
+    draws, random_base : number of random draws so far, and the key they share (`graph.random`).
     """
 
     def __init__(self, parent: Builder | None = None) -> None:
@@ -135,6 +136,8 @@ class Builder:
         self._shape_values: dict[tuple[Tensor, int], Tensor] = {}
         self.metadata: dict[str, str] = {}
         self.train = parent.train if parent else False
+        self.draws = 0
+        self.random_base: Tensor | None = None
 
     # -- names ---------------------------------------------------------------------------------
     def unique(self, name: str) -> str:

@@ -31,6 +31,3 @@ def adds(g: Builder, data: Tensor, *, scalar: Scalar = 1.0, is_int: bool = True)
 @operator("sum")
 def sum_(g: Builder, data: Tensor) -> Tensor:
     return g.reshape(g.reduce("Sum", data, range(data.ndim)), (1,))
-@operator("log_softmax")
-def ls(g: Builder, data: Tensor) -> Tensor:
-    return g.op("LogSoftmax", data)

@@ -197,6 +197,13 @@ def elu(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
     return g.op("Where", g.op("Greater", x, 0.0), dy, dy * (y + alpha))
 
 
+@rule("Selu")
+def selu(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
+    x, y = tensor(n.inputs[0]), tensor(n.outputs[0])
+    alpha, gamma = float(attribute(n, "alpha", 1.67326319217681884765625)), float(attribute(n, "gamma", 1.05070102214813232421875))
+    return g.op("Where", g.op("Greater", x, 0.0), dy * gamma, dy * (y + alpha * gamma))
+
+
 @rule("HardSigmoid")
 def hard_sigmoid(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
     y, alpha = tensor(n.outputs[0]), float(attribute(n, "alpha", 0.2))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import sys
 from functools import lru_cache
+from typing import Any
 
 from ..graph.errors import GraphError
 
@@ -15,7 +16,9 @@ except ImportError as e:
         "gluon-onnx needs ONNX Runtime: pip install onnxruntime-gpu (Linux x86-64, Windows) or onnxruntime"
     ) from e
 
-__all__ = ["gpu_memory_info", "num_gpus", "require_gpu"]
+__all__ = ["Device", "gpu_memory_info", "memory", "providers", "num_gpus", "require_gpu"]
+
+Device = tuple[str, int]  # ("cpu", 0), ("gpu", i)
 
 onnxruntime.set_default_logger_severity(3)  # errors only
 
@@ -66,6 +69,30 @@ def require_gpu(device_id: int) -> None:
     if not 0 <= device_id < num_gpus():
         raise GraphError(f"gpu({device_id}): there are {num_gpus()} GPUs, numbered from 0")
     _load_cuda()
+
+
+def providers(device: Device) -> list[Any]:
+    """The execution providers of sessions on a device.
+
+    Raises
+    ------
+    GraphError : the device cannot be used; says what is missing.
+    """
+    if device[0] != "gpu":
+        return ["CPUExecutionProvider"]
+    require_gpu(device[1])
+    return [("CUDAExecutionProvider", {"device_id": device[1]}), "CPUExecutionProvider"]
+
+
+def memory(device: Device) -> tuple[str, int]:
+    """ONNX Runtime's name and number of a GPU's memory.
+
+    Raises
+    ------
+    GraphError : the device cannot be used; says what is missing.
+    """
+    require_gpu(device[1])
+    return "cuda", device[1]
 
 
 def gpu_memory_info(device_id: int) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -13,11 +14,11 @@ import onnxruntime
 from ..graph.errors import GraphError
 from ..graph.program import Program
 from . import devices
+from .devices import Device
 
 __all__ = ["Device", "Executable", "Raw", "clear", "from_numpy", "raw_dtype", "raw_shape", "to_numpy"]
 
 Raw = Any  # what an NDArray holds: a NumPy array on the CPU, an OrtValue on a GPU
-Device = tuple[str, int]  # ("cpu", 0), ("gpu", i)
 
 _MAX_SESSIONS = 4096
 _SMALL_WORK = 1 << 15  # programs whose tensors are all smaller run on the calling thread
@@ -34,6 +35,8 @@ def _options(small: bool) -> onnxruntime.SessionOptions:
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
     else:
+        threads = os.environ.get("OMP_NUM_THREADS", "")
+        options.intra_op_num_threads = int(threads) if threads.isdigit() else 0
         options.add_session_config_entry("session.force_spinning_stop", "1")  # many sessions share the cores
     return options
 
@@ -56,12 +59,9 @@ class Executable:
         with _lock:
             if self._session is None:
                 model = self.program.model.SerializeToString()
-                providers: list[Any] = ["CPUExecutionProvider"]
-                if self.device[0] == "gpu":
-                    devices.require_gpu(self.device[1])
-                    providers.insert(0, ("CUDAExecutionProvider", {"device_id": self.device[1]}))
+                providers = devices.providers(self.device)
                 try:
-                    self._session = onnxruntime.InferenceSession(model, _options(self._small()), providers=providers,
+                    self._session = onnxruntime.InferenceSession(model, _options(self._small() or devices.forked), providers=providers,
                                                                 enable_fallback=0)
                 except Exception as e:  # onnxruntime has one exception class per status code
                     raise GraphError(f"ONNX Runtime refused the program: {e}") from e
@@ -99,7 +99,7 @@ class Executable:
             else:
                 binding.bind_ortvalue_input(name, value)
         for name in self.output_names:
-            binding.bind_output(name, "cuda", self.device[1])
+            binding.bind_output(name, *devices.memory(self.device))
         try:
             session.run_with_iobinding(binding)
         except Exception as e:
@@ -126,6 +126,25 @@ def clear() -> None:
         _live.clear()
 
 
+_of_parent: list[Any] = []
+
+
+def _after_fork() -> None:
+    """In a forked process: make no use of the parent's sessions, but keep them.
+
+    Their threads exist in the parent alone, and a session that ends waits for its threads or crashes.
+    """
+    global _lock
+    _lock = threading.RLock()
+    devices.forked = True
+    _of_parent.extend(executable._session for executable in _live.values())
+    clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
 def to_numpy(raw: Raw) -> np.ndarray[Any, Any]:
     """The value as a NumPy array (the same memory on the CPU)."""
     if isinstance(raw, np.ndarray):
@@ -138,8 +157,7 @@ def from_numpy(array: np.ndarray[Any, Any], device: Device) -> Raw:
     """A NumPy array as what an NDArray on `device` holds."""
     if device[0] != "gpu":
         return array
-    devices.require_gpu(device[1])
-    return onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array), "cuda", device[1])
+    return onnxruntime.OrtValue.ortvalue_from_numpy(np.array(array, order="C"), *devices.memory(device))
 
 
 def raw_shape(raw: Raw) -> tuple[int, ...]:

@@ -266,22 +266,6 @@ def _(t: TypeContext, a: Any) -> None:
     t.unify_all(["lhs", "mhs", 0])
 
 
-@operator("_onehot_encode", differentiable=False)
-def onehot_encode(g: Builder, lhs: Tensor, rhs: Tensor) -> Tensor:
-    """_onehot_encode(lhs, rhs)
-
-    One row with a one at ``lhs[i]`` for every i, in shape and element type of the matrix `rhs`.
-    """
-    if rhs.ndim != 2 or lhs.dims != rhs.dims[:1]:
-        raise ShapeError(f"expected a vector and a matrix with as many rows, got {lhs.dims} and {rhs.dims}")
-    return g.cast(g.op("Equal", g.unsqueeze(integers(g, lhs), 1), positions(g, rhs.dims[1])), rhs.dt)
-
-
-@onehot_encode.infer_type
-def _(t: TypeContext, a: Any) -> None:
-    t.unify_all(["rhs", 0])
-
-
 @operator("_contrib_boolean_mask")
 def boolean_mask(g: Builder, data: Tensor, index: Tensor, *, axis: int = 0) -> Tensor:
     """_contrib_boolean_mask(data, index, axis=0)

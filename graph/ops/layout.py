@@ -8,7 +8,7 @@ import numpy as np
 
 from ..builder import Builder, Tensor
 from ..dims import prod
-from ..errors import ShapeError
+from ..errors import NeedsStaticShape, ShapeError
 from ..shapes import ShapeContext
 from ._axes import axes_of, axis_of, quotient
 from .registry import operator
@@ -237,3 +237,36 @@ def _(data: Array) -> Array:
 @size_array.numpy
 def _(data: Array) -> Array:
     return np.array([data.size], np.int64)
+
+
+@operator("diag")
+def diag(g: Builder, data: Tensor, *, k: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+    """diag(data, k=0, axis1=0, axis2=1)
+
+    A vector as the diagonal `k` of a matrix of zeros; else the diagonals `k` of the matrices along `axis1`
+    and `axis2`, as a last axis. `k` counts to the right of the main diagonal.
+    """
+    if data.ndim == 1:
+        return _diagonal_matrix(g, data, k)
+    a, b = axes_of((axis1, axis2), data.ndim, "axis1, axis2")
+    rest = [i for i in range(data.ndim) if i not in (a, b)]
+    x = g.transpose(data, [*rest, a, b])
+    h, w = x.dims[-2:]
+    if not isinstance(h, int) or not isinstance(w, int):
+        raise NeedsStaticShape(f"diag of the symbolic shape {data.dims}")
+    row, column = max(-k, 0), max(k, 0)
+    count = min(h - row, w - column)
+    if count < 1:
+        raise ShapeError(f"parameter 'k': a matrix of {h} rows and {w} columns has no diagonal {k}")
+    first = row * w + column
+    flat = g.reshape(x, (*x.dims[:-2], h * w))
+    return g.slice(flat, [flat.ndim - 1], [first], [first + (count - 1) * (w + 1) + 1], [w + 1])
+
+
+def _diagonal_matrix(g: Builder, data: Tensor, k: int) -> Tensor:
+    size = data.dims[0]
+    if not isinstance(size, int):
+        raise NeedsStaticShape(f"diag of the symbolic shape {data.dims}")
+    side = size + abs(k)
+    column = g.with_dims("Pad", (side,), data, g.ints(max(-k, 0), max(k, 0)))
+    return g.op("Where", g.const(np.eye(side, k=k, dtype=bool)), g.unsqueeze(column, 1), g.const(0, data.dt))

@@ -10,6 +10,7 @@ from ..builder import Builder, Tensor
 from ..dims import DimLike
 from ..errors import ShapeError
 from ._axes import axes_of, axis_of, bounds, positions
+from ._scalars import number
 from .registry import operator
 from .schema import Ints, OptInts, Scalar
 
@@ -36,15 +37,8 @@ def _length(r: Range) -> DimLike:
 
 
 def _cut(g: Builder, data: Tensor, ranges: list[Range]) -> Tensor:
-    """The block that `ranges` select of the leading axes.
-
-    Raises
-    ------
-    ShapeError : it is empty.
-    """
+    """The block that `ranges` select of the leading axes."""
     dims = [*map(_length, ranges), *data.dims[len(ranges) :]]
-    if 0 in dims and 0 not in data.dims:
-        raise ShapeError(f"the slice of the shape {data.dims} has the shape {tuple(dims)}: it is empty")
     axes = [i for i, r in enumerate(ranges) if r != (0, data.dims[i], 1)]
     if not axes:
         return data
@@ -69,7 +63,7 @@ def _(data: Array, begin: OptInts, end: OptInts, step: OptInts) -> Array | None:
     result = data[
         tuple(slice(b, e, s) for b, e, s in zip(begin, end, step or (None,) * len(begin), strict=True))
     ]
-    return np.array(result, order="C") if result.size else None
+    return np.array(result, order="C")
 
 
 @operator("slice_axis")
@@ -183,8 +177,5 @@ def slice_assign_scalar(
     `data` with every element of ``data[begin:end:step]`` replaced by a number.
     """
     ranges = _ranges(data, begin, end, step)
-    value = (
-        g.cast(scalar, data.dt) if isinstance(scalar, Tensor) else g.const(np.asarray(scalar).astype(data.dt))
-    )
     dims = (*map(_length, ranges), *data.dims[len(ranges) :])
-    return _assign(g, data, g.expand(value, dims), ranges, 0)
+    return _assign(g, data, g.expand(number(g, scalar, data.dt), dims), ranges, 0)

@@ -53,6 +53,7 @@ def _takes() -> list[Case]:
         case("Embedding", values([1.0, 1.0, 1.0]), normal(5, 2), tag="repeated", input_dim=5, output_dim=2, grad=(1,)),
         case("Embedding", values([-1.0, 0.0, 9.0]), normal(5, 2), tag="outside", input_dim=5, output_dim=2, grad=(1,), note="indices are clipped"),
         case("Embedding", ints(0, 4, 2, 2, 2, dtype="int32"), normal(4, 2), tag="int_index", input_dim=4, output_dim=2, grad=(1,)),
+        case("Embedding", values([1, 0], dtype="int64"), normal(4, 2, dtype="float64"), tag="double", input_dim=4, output_dim=2, grad=(1,), attrs={"dtype": "float64"}),
         case("Embedding", values([0.9, 2.5]), normal(4, 2), tag="fraction", input_dim=4, output_dim=2, grad=(1,)),
     ]
     for mode in ("clip", "wrap"):
@@ -95,6 +96,8 @@ def _nd() -> list[Case]:
         case("_contrib_index_copy", normal(4), values([3, 1], dtype="int32"), normal(2), tag="vector", grad=(0, 2)),
         case("_contrib_boolean_mask", normal(4, 3), values([0.0, 1.0, 1.0, 0.0]), tag="rows", grad=(0,), eager_only="the mask gives the shape"),
         case("_contrib_boolean_mask", normal(3), values([1, 0, 1], dtype="int32"), tag="int_mask", grad=(0,), eager_only="the mask gives the shape"),
+        case("_contrib_boolean_mask", normal(2, 3), values([1.0, 0.0, 1.0]), tag="axis1", axis=1, grad=False, eager_only="the mask gives the shape"),
+        case("_contrib_boolean_mask", normal(2, 3), values([0.0, 1.0]), tag="one", axis=0, grad=(0,), eager_only="the mask gives the shape"),
         case("_contrib_index_array", normal(2, 3), tag="all", grad=False),
         case("_contrib_index_array", normal(2, 3, 2), tag="axes", axes=(1, 2), grad=False),
         case("_contrib_index_array", normal(2, 3), tag="negative", axes=(-1,), grad=False),
@@ -179,6 +182,9 @@ def _others() -> list[Case]:
         case("_histogram", uniform(0, 1, 20), tag="count", bin_cnt=5, range=(0.0, 1.0), grad=False),
         case("_histogram", values([0.0, 1.0, 1.0, 2.0, -1.0, 5.0]), tag="outside", bin_cnt=2, range=(0.0, 2.0), grad=False),
         case("_contrib_allclose", normal(3), normal(3), tag="different", grad=False),
+        case("_contrib_allclose", values([1.0, 2.0]), values([1.05, 2.1]), tag="loose", rtol=0.1, atol=0.0, grad=False),
+        case("_contrib_allclose", values([0.0, 2.0]), values([0.05, 2.0]), tag="absolute", rtol=0.0, atol=0.1, grad=False),
+        case("_contrib_allclose", values([1.0, _NAN]), values([1.0, _NAN]), tag="nan_differs", equal_nan=False, grad=False),
         case("_contrib_allclose", values([1.0, 2.0]), values([1.0, 2.000001]), tag="close", grad=False),
         case("_contrib_allclose", values([1.0, _NAN]), values([1.0, _NAN]), tag="nan", equal_nan=True, grad=False),
         case("all_finite", normal(3), tag="yes", grad=False),

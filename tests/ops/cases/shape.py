@@ -177,6 +177,21 @@ def _slices() -> list[Case]:
     ]
 
 
+def _patches() -> list[Case]:
+    rows = []
+    wide = {"kernel": (2, 3), "stride": (1, 2), "dilate": (2, 1), "pad": (1, 0)}
+    for tag, shape, columns, size, attrs in (
+        ("plain", (2, 2, 4, 5), (2, 12, 9), (4, 5), {"kernel": (2, 3)}),
+        ("all", (2, 2, 4, 5), (2, 12, 8), (4, 5), wide),
+        ("pad", (1, 3, 3, 3), (1, 12, 16), (3, 3), {"kernel": (2, 2), "pad": (1, 1)}),
+    ):
+        rows.append(case("im2col", normal(*shape), tag=tag, attrs=attrs))
+        rows.append(case("col2im", normal(*columns), tag=tag, attrs={**attrs, "output_size": size}))
+    rows.append(case("im2col", normal(1, 2, 3, 3), tag="dtypes", kernel=(2, 2), dtypes=("float16", "float64")))
+    rows.append(case("col2im", normal(1, 8, 4), tag="dtypes", kernel=(2, 2), output_size=(3, 3), dtypes=("float64",)))
+    return rows
+
+
 def _facts() -> list[Case]:
     data: Spec = normal(2, 3, 4)
     return [
@@ -187,4 +202,4 @@ def _facts() -> list[Case]:
     ]
 
 
-CASES: list[Case] = [*_joins(), *_reshapes(), *_copies(), *_slices(), *_facts()]
+CASES: list[Case] = [*_joins(), *_reshapes(), *_copies(), *_slices(), *_patches(), *_facts()]

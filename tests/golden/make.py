@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import warnings
+from typing import Any
 
 NATIVE = "MXNET_MKLDNN_ENABLED"
 os.environ.setdefault("MXNET_STORAGE_FALLBACK_LOG_VERBOSE", "0")
@@ -44,15 +45,20 @@ def run(row: cases.Case, dtype: str) -> dict[str, np.ndarray]:
         found = runner.run_symbol(mx, row, dtype)
     else:
         assert row.expect is not None
-        found = {name: value.astype(dtype) for name, value in row.expect(arrays, []).items()}
+        found = {n: _as(v, dtype) for n, v in row.expect(arrays, []).items() if n.startswith("out")}
     if row.expect is None:
         return found
     outputs = [found[f"out{i}"] for i in range(len(found)) if f"out{i}" in found]
     right = row.expect(arrays, [row.head(i, o.shape, o.dtype.name) for i, o in enumerate(outputs)])
-    if all(n in found and np.allclose(found[n], v, 1e-3, 1e-5, equal_nan=True) for n, v in right.items()):
+    if row.oracle != "none" and all(n in found and np.allclose(found[n], v, 1e-3, 1e-5, equal_nan=True) for n, v in right.items()):
         raise ValueError("the row says that MXNet is wrong, but it is right")
-    found.update({n: v.astype(found[n].dtype if n in found else dtype) for n, v in right.items()})
+    found.update({n: _as(v, found[n].dtype if n in found else dtype) for n, v in right.items()})
     return found
+
+
+def _as(value: np.ndarray, dtype: Any) -> np.ndarray:
+    """A value that was computed in float64, in the dtype that MXNet gives."""
+    return value.astype(dtype) if value.dtype.kind == "f" else value
 
 
 def native_part(family: str) -> store.Golden:

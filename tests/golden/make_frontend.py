@@ -194,6 +194,22 @@ def csv_iterators() -> list[Json]:
     return entries
 
 
+def record_file() -> Json:
+    magic = bytes([0x0A, 0x23, 0xD7, 0xCE])
+    records = [b"", b"a", b"abcd", magic, b"abcd" + magic, magic * 2 + b"xy", b"a" + magic]
+    records.append(b"abc" + magic + b"defgh" + magic + b"ijk")
+    records.append(mx.recordio.pack((0, 3.5, 7, 1), b"one"))
+    records.append(mx.recordio.pack((0, [1.5, 2.5], 8, 0), b"two"))
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [os.path.join(folder, name) for name in ("x.idx", "x.rec")]
+        writer = mx.recordio.MXIndexedRecordIO(*paths, "w")
+        for i, record in enumerate(records):
+            writer.write_idx(i * 10, record)
+        writer.close()
+        index, contents = (pathlib.Path(path).read_bytes() for path in paths)
+    return {"records": [r.hex() for r in records], "index": index.decode(), "contents": contents.hex()}
+
+
 def main() -> None:
     path = pathlib.Path(__file__).resolve().with_name("frontend.json")
     found = {
@@ -203,6 +219,7 @@ def main() -> None:
         "initializers": initializers(),
         "array_iterators": array_iterators(),
         "csv_iterators": csv_iterators(),
+        "record_file": record_file(),
     }
     path.write_text(json.dumps(found, separators=(",", ":"), default=float) + "\n")
 

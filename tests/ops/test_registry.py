@@ -50,7 +50,9 @@ def test_declaration(op: Operator) -> None:
     assert [p.rstrip("_") for p in op.params] == list(documented)
     for name, text in documented.items():
         parameter = op.params[name] if name in op.params else op.params[f"{name}_"]
-        found = re.search(r", optional, default=(.*)$", text)
+        for option in re.findall(r"'(\w+)'", text.partition("}")[0]) if text.startswith("{") else ():
+            assert str(parameter.parse(option)) == option, f"{name} must accept {option!r}"
+        found = re.search(r",\s*optional, default=(.*)$", text)
         if found is None:
             assert parameter.default is REQUIRED, f"{name} is required"
             continue

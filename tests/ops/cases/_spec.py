@@ -188,7 +188,7 @@ class Case:
         MXNet's oneDNN kernels refuse the row; its own kernels run it.
     oracle
         How MXNet runs the row: ``eager``; ``symbol`` for old operators that exist as symbols only; ``none`` where it has
-        the operator on NVIDIA devices only, so that ``expect`` alone gives its values.
+        the operator on NVIDIA devices only or does not write its result, so that ``expect`` alone gives the values.
     oracle_grad
         ``False``: MXNet crashes on the gradient, so that ``expect`` alone gives it.
     expect

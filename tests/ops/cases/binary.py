@@ -45,6 +45,19 @@ def _same_shape() -> list[Case]:
     return rows
 
 
+def _narrow() -> list[Case]:
+    """Unsigned and short integers wrap around."""
+    rows = []
+    for op in ("add", "sub", "mul"):
+        rows.append(case(f"elemwise_{op}", ints(0, 100, 8), ints(0, 100, 8), tag="narrow", grad=False, dtypes=("uint8", "int8")))
+        rows.append(case(f"broadcast_{op}", ints(0, 100, 2, 3), ints(0, 100, 1, 3), tag="narrow", grad=False, dtypes=("uint8", "int8")))
+    for op in ("div", "mod", "maximum", "minimum"):
+        rows.append(case(f"broadcast_{op}", ints(0, 100, 2, 3), ints(1, 20, 1, 3), tag="narrow", grad=False, dtypes=("uint8", "int8")))
+    for op in ("equal", "greater", "lesser_equal", "logical_and", "logical_xor"):
+        rows.append(case(f"broadcast_{op}", ints(0, 3, 2, 3), ints(0, 3, 1, 3), tag="narrow", grad=False, dtypes=("uint8", "int8", "int64", "float16")))
+    return rows
+
+
 def _broadcast() -> list[Case]:
     rows = []
     for op in _SMOOTH:
@@ -101,6 +114,7 @@ def _scalar() -> list[Case]:
     for op in _COMPARE:
         rows.append(case(f"_{op}_scalar", _small(12), tag="one", scalar=1.0, dtypes=("float32", "float64", "int32")))
         rows.append(case(f"_{op}_scalar", values([0.0, 1.0, -1.0, _NAN]), tag="zero", scalar=0.0, note="NaN in"))
+        rows.append(case(f"_{op}_scalar", ints(-1, 3, 8), tag="fraction", scalar=0.5, is_int=False, grad=False, dtypes=("int32", "int64")))
     return rows
 
 
@@ -117,4 +131,4 @@ def _many() -> list[Case]:
     ]
 
 
-CASES: list[Case] = [*_same_shape(), *_broadcast(), *_scalar(), *_many()]
+CASES: list[Case] = [*_same_shape(), *_narrow(), *_broadcast(), *_scalar(), *_many()]

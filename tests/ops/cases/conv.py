@@ -59,6 +59,7 @@ CASES: list[Case] = [
     _deconv("2d_group", (2, 4, 3, 3), (4, 3, 3, 3), num_group=2),
     _deconv("2d_group_bias", (1, 4, 3, 3), (4, 1, 2, 2), num_group=4, stride=(2, 2), bias=True),
     _deconv("2d_upsampling", (1, 2, 3, 3), (2, 1, 4, 4), num_group=2, stride=(2, 2), pad=(1, 1)),
+    _deconv("2d_layout", (1, 2, 3, 3), (2, 2, 2, 2), layout="NCHW", workspace=128),
     _deconv("1d", (2, 3, 4), (3, 2, 3), dtypes=_PLAIN),
     _deconv("1d_all", (1, 4, 4), (4, 2, 3), stride=(3,), pad=(1,), adj=(2,), num_group=2, bias=True),
     _deconv("1d_target", (1, 2, 4), (2, 2, 3), stride=(2,), target_shape=(8,)),

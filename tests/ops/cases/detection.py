@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from tests.ops.cases._spec import Case, Spec, boxes, case, distinct, normal, values
 
 _SIX = [
@@ -107,6 +109,10 @@ def _multibox() -> list[Case]:
     return rows
 
 
+def _nothing(inputs: list[np.ndarray], heads: list[np.ndarray]) -> dict[str, np.ndarray]:
+    return {"out0": np.zeros((2, 2, 2, 2)), "grad0": np.zeros_like(inputs[0])}
+
+
 def _regions() -> list[Case]:
     data = distinct(2, 2, 8, 8, scale=0.1)
     rois = values([[0, 0, 0, 7, 7], [1, 2, 1, 5, 6], [0, 3, 3, 3, 3], [1, 1.4, 2.6, 6.5, 7.4]])
@@ -119,6 +125,8 @@ def _regions() -> list[Case]:
         case("_contrib_ROIAlign", data, tenth, tag="scale", pooled_size=(2, 2), spatial_scale=0.1, grad=(0,)),
         case("_contrib_ROIAlign", data, rois, tag="sample_ratio", pooled_size=(2, 2), spatial_scale=1.0, sample_ratio=2, grad=(0,)),
         case("_contrib_ROIAlign", data, values([[0, 0, 0, 14, 14], [1, 3, 2, 9, 13]]), tag="aligned", pooled_size=(2, 2), spatial_scale=0.5, sample_ratio=2, aligned=True, grad=(0,)),
+        case("_contrib_ROIAlign", data, values([[-1, 0, 0, 7, 7], [-1, 2, 1, 5, 6]]), tag="no_image", pooled_size=(2, 2), spatial_scale=1.0, grad=(0,),
+             mxnet_wrong="on a CPU it leaves such a region as it was in memory", oracle="none", expect=_nothing),
         case("_contrib_ROIAlign", normal(2, 8, 6, 6), rois, tag="position_sensitive", pooled_size=(2, 2), spatial_scale=0.75, sample_ratio=2,
              position_sensitive=True, grad=(0,)),
         case("_contrib_ROIAlign", data, values([[0, -2, -2, 3, 3], [1, 6, 6, 12, 12]]), tag="outside", pooled_size=(2, 2), spatial_scale=1.0, sample_ratio=2, grad=(0,)),

@@ -96,7 +96,6 @@ def _nd() -> list[Case]:
         case("_contrib_index_copy", normal(4), values([3, 1], dtype="int32"), normal(2), tag="vector", grad=(0, 2)),
         case("_contrib_boolean_mask", normal(4, 3), values([0.0, 1.0, 1.0, 0.0]), tag="rows", grad=(0,), eager_only="the mask gives the shape"),
         case("_contrib_boolean_mask", normal(3), values([1, 0, 1], dtype="int32"), tag="int_mask", grad=(0,), eager_only="the mask gives the shape"),
-        case("_contrib_boolean_mask", normal(2, 3), values([1.0, 0.0, 1.0]), tag="axis1", axis=1, grad=False, eager_only="the mask gives the shape"),
         case("_contrib_boolean_mask", normal(2, 3), values([0.0, 1.0]), tag="one", axis=0, grad=(0,), eager_only="the mask gives the shape"),
         case("_contrib_index_array", normal(2, 3), tag="all", grad=False),
         case("_contrib_index_array", normal(2, 3, 2), tag="axes", axes=(1, 2), grad=False),

@@ -37,6 +37,7 @@ def _ranges() -> list[Case]:
         _made("_arange", "one_argument", start=4),
         _made("_arange", "step", start=1, stop=10, step=3),
         _made("_arange", "fraction", start=0.5, stop=3.0, step=0.75),
+        _made("_arange", "long_repeat", start=1, stop=3, step=0.5, repeat=2, dtype="float64"),
         _made("_arange", "down", start=5, stop=-2, step=-2),
         _made("_arange", "repeat", start=0, stop=6, step=2, repeat=3),
         _made("_arange", "tenths", start=0, stop=1, step=0.1),

@@ -44,6 +44,12 @@ def _batch_norm() -> list[Case]:
         _bn("train", (3, 2, 4, 3), op="_contrib_SyncBatchNorm", fix_gamma=False, key="bn", ndev=1),
         _bn("train_fixed", (3, 2, 4, 3), op="_contrib_SyncBatchNorm", key="bn2"),
         _bn("predict", (3, 2, 4, 3), op="_contrib_SyncBatchNorm", fix_gamma=False, key="bn3", train=False),
+        _bn("train_attrs", (3, 2, 4, 3), op="_contrib_SyncBatchNorm", fix_gamma=False, key="bn4", eps=0.1, momentum=0.5),
+        _bn("train_global", (3, 2, 4, 3), op="_contrib_SyncBatchNorm", fix_gamma=False, key="bn5", use_global_stats=True),
+        _bn("train_attrs", (3, 2, 4, 3), op="_contrib_BatchNormWithReLU", fix_gamma=False, eps=0.1, momentum=0.5),
+        _bn("train_fixed", (3, 2, 4, 3), op="_contrib_BatchNormWithReLU"),
+        _bn("predict_global", (3, 2, 4, 3), op="_contrib_BatchNormWithReLU", fix_gamma=False, use_global_stats=True, train=False, grad=False),
+        _bn("train_one_value", (1, 3), fix_gamma=False, note="a batch of one: variance zero"),
     ]
     return rows
 
@@ -63,6 +69,7 @@ CASES: list[Case] = [
     _affine("LayerNorm", "negative2", (2, 3, 4), 3, axis=-2),
     _affine("LayerNorm", "eps", (2, 5), 5, eps=0.5),
     _affine("LayerNorm", "output_mean_var", (2, 3, 4), 4, output_mean_var=True, grad=False),
+    case("LayerNorm", values([[1000.0, 1001.0, 1002.5], [-500.0, -500.25, -499.5]]), positive(3), normal(3), tag="far_from_zero"),
     case("LayerNorm", _ZERO, positive(3), normal(3), tag="constant_rows"),
     _affine("InstanceNorm", "2d", (2, 3, 4, 3), 3),
     _affine("InstanceNorm", "1d", (2, 3, 5), 3, eps=0.1),

@@ -62,7 +62,7 @@ def _single() -> list[Case]:
 
 
 def _unchanged(inputs: list[np.ndarray], heads: list[np.ndarray]) -> dict[str, np.ndarray]:
-    return {"out0": inputs[0]}
+    return {"out0": inputs[0], "state2": inputs[2], "state3": inputs[3]}
 
 
 def _adamw() -> list[Case]:
@@ -81,7 +81,7 @@ def _adamw() -> list[Case]:
     for scale, name in ((0.0, "zero"), (float("nan"), "nan"), (float("inf"), "infinite")):
         rows.append(case("_adamw_update", normal(*_SHAPE), normal(*_SHAPE), _state(), _square(), values([scale]), tag=f"skipped_{name}",
                          lr=0.1, eta=1.0, grad=False, mutates=(2, 3), note="an update with such a scale is left out",
-                         mxnet_wrong="it leaves the output as it was in memory", expect=_unchanged))
+                         mxnet_wrong="it leaves the output as it was in memory", oracle="none", expect=_unchanged))
     return rows
 
 
@@ -164,6 +164,15 @@ def _multi() -> list[Case]:
         rows.append(case("_multi_lamb_update", *pairs, tag=tag, grad=False, mutates=states, out_like=(0, 4), attrs={**lamb, **common, "rescale_grad": 0.5}))
     rows.append(case("_multi_lamb_update", *pairs, tag="bounds", grad=False, mutates=states, out_like=(0, 4),
                      attrs={**lamb, "lower_bound": 0.5, "upper_bound": 1.0, "bias_correction": False}))
+    mixed_pairs = [_single_precision(s) if i % 4 >= 2 else Spec(s.shape, s.kind, s.args, "float16") for i, s in enumerate(pairs)]
+    for index in (8, 4):
+        mixed_pairs.insert(index, _single_precision(pairs[index - 4]))
+    states = (2, 3, 4, 7, 8, 9)
+    for tag, common in {"plain": {}, "all": {"beta1": 0.5, "beta2": 0.7, "epsilon": 1e-3, "clip_gradient": 0.5}}.items():
+        rows.append(case("_multi_mp_adamw_update", *mixed_pairs, values([0.5], dtype="float32"), tag=tag, grad=False, mutates=states, out_like=(0, 5),
+                         attrs={"lrs": (0.1, 0.2), "wds": (0.05, 0.0), "etas": (1.0, 0.5), "num_weights": 2, **common}, dtypes=("float16",)))
+        rows.append(case("_multi_mp_lamb_update", *mixed_pairs, tag=tag, grad=False, mutates=states, out_like=(0, 5),
+                         attrs={**lamb, **common, "rescale_grad": 0.5}, dtypes=("float16",)))
     rows.append(case("multi_lars", values([0.1, 0.2]), values([4.0, 0.0]), values([2.0, 1.0]), values([0.05, 0.0]), tag="plain",
                      eta=0.01, eps=1e-6, rescale_grad=0.5, grad=False))
     return rows

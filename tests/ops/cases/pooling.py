@@ -55,6 +55,10 @@ def _rows() -> list[Case]:
     rows += [
         case("Pooling", distinct(1, 2, 4, 4), tag="default_type", kernel=(2, 2)),
         case("Pooling", values([[[[-3.0, -2.5, -7.0, -1.5], [-4.0, -1.25, -6.0, -2.0], [-5.0, -8.0, -3.5, -9.0], [-1.75, -2.25, -4.5, -6.5]]]]), tag="max_negative_pad", kernel=(3, 3), pad=(1, 1), pool_type="max"),
+        *(case("Pooling", distinct(2, 5, 3, scale=0.1), tag=f"{t}_nwc", kernel=(2,), pool_type=t, layout="NWC") for t in ("max", "avg", "sum")),
+        *(case("Pooling", distinct(2, 4, 5, 3, scale=0.1), tag=f"{t}_nhwc", kernel=(2, 2), stride=(2, 1), pool_type=t, layout="NHWC") for t in ("max", "avg", "sum")),
+        *(case("Pooling", distinct(1, 3, 4, 3, 2, scale=0.1), tag=f"{t}_ndhwc", kernel=(2, 2, 2), pool_type=t, layout="NDHWC") for t in ("max", "avg", "sum")),
+        case("Pooling", distinct(2, 4, 5, 3, scale=0.1), tag="avg_nhwc_global", global_pool=True, pool_type="avg", layout="NHWC"),
         case("Pooling", normal(1, 2, 4, 4), tag="layout", kernel=(2, 2), pool_type="avg", layout="NCHW", cudnn_off=True),
     ]
     return rows

@@ -92,7 +92,7 @@ def _middle(axis: int) -> dict[str, Any]:
     def expect(inputs: list[np.ndarray], heads: list[np.ndarray]) -> dict[str, np.ndarray]:
         return {"out0": np.flip(inputs[0], axis)}
 
-    return {"mxnet_wrong": "it leaves the middle of an odd size as it was in memory", "expect": expect}
+    return {"mxnet_wrong": "it leaves the middle of an odd size as it was in memory", "oracle": "none", "expect": expect}
 
 
 def _images() -> list[Case]:

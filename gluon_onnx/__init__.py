@@ -13,17 +13,59 @@ if not _os.path.isdir(_os.path.join(_here, "graph")):
     __path__.append(_os.path.dirname(_here))  # a checkout: graph/ and tools/ lie beside this package
 
 # Everything is imported on first use, so that `import gluon_onnx` costs nothing.
-_ALIASES = {"nd": "ndarray", "sym": "symbol", "init": "initializer", "lr_scheduler": "lr_scheduler", "mod": "module",
-            "kv": "kvstore", "opt": "optimizer", "viz": "visualization", "img": "image", "rnd": "random", "tensor": "ndarray",
-            "np": "numpy", "npx": "numpy_extension"}
+_ALIASES = {
+    "nd": "ndarray",
+    "sym": "symbol",
+    "init": "initializer",
+    "lr_scheduler": "lr_scheduler",
+    "mod": "module",
+    "kv": "kvstore",
+    "opt": "optimizer",
+    "viz": "visualization",
+    "img": "image",
+    "rnd": "random",
+    "tensor": "ndarray",
+    "np": "numpy",
+    "npx": "numpy_extension",
+}
 _MEMBERS = {
-    **dict.fromkeys(["Context", "cpu", "cpu_pinned", "current_context", "gpu", "gpu_memory_info", "num_gpus"], "context"),
+    **dict.fromkeys(
+        ["Context", "cpu", "cpu_pinned", "current_context", "gpu", "gpu_memory_info", "num_gpus"], "context"
+    ),
     **dict.fromkeys(["MXNetError"], "base"),
     **dict.fromkeys(["AttrScope"], "attribute"),
-    **dict.fromkeys(["is_np_array", "is_np_shape", "np_array", "np_shape", "set_np_shape", "use_np", "use_np_array",
-                     "use_np_shape"], "util"),
-    **dict.fromkeys(["Block", "Constant", "DeferredInitializationError", "HybridBlock", "Parameter", "ParameterDict",
-                     "SymbolBlock", "Trainer", "data", "loss", "model_zoo", "nn", "rnn", "utils"], "gluon"),
+    **dict.fromkeys(
+        [
+            "is_np_array",
+            "is_np_shape",
+            "np_array",
+            "np_shape",
+            "set_np_shape",
+            "use_np",
+            "use_np_array",
+            "use_np_shape",
+        ],
+        "util",
+    ),
+    **dict.fromkeys(
+        [
+            "Block",
+            "Constant",
+            "DeferredInitializationError",
+            "HybridBlock",
+            "Parameter",
+            "ParameterDict",
+            "SymbolBlock",
+            "Trainer",
+            "data",
+            "loss",
+            "model_zoo",
+            "nn",
+            "rnn",
+            "utils",
+        ],
+        "gluon",
+    ),
     "NDArray": "ndarray",
     "Symbol": "symbol",
 }

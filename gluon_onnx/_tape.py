@@ -171,7 +171,10 @@ class PythonEntry:
     """A recorded call of a Python function with a backward of its own."""
 
     def __init__(
-        self, places: list[Place | None], function: Callable[[dict[int, NDArray]], Sequence[NDArray | None]], name: str
+        self,
+        places: list[Place | None],
+        function: Callable[[dict[int, NDArray]], Sequence[NDArray | None]],
+        name: str,
     ) -> None:
         self.places = places
         self.name = name
@@ -228,17 +231,18 @@ def run_backward(
     for entry in reversed(order):
         dys = grads.pop(id(entry))
         if dys:
-            for target, g in zip(entry.places, entry.backward(dys, create_graph, keep), strict=True):
-                if target is not None and g is not None:
-                    accumulate(target, g)
+            found = entry.backward(dys, create_graph, keep)
+            for target, value in zip(entry.places, found, strict=True):
+                if target is not None and value is not None:
+                    accumulate(target, value)
     if variables is not None:
         return [leaves.get(id(p)) for p in variables]
-    for key, value in leaves.items():
+    for key, total in leaves.items():
         place = by_id[key]
         if place.grad is not None and place.grad_req != "null":
             place.grad._fresh = True
             if place.grad_req == "add":
-                place.grad._write(place.grad._raw_sum(value))
+                place.grad._write(place.grad._raw_sum(total))
             else:
-                place.grad._write(value._raw)
+                place.grad._write(total._raw)
     return []

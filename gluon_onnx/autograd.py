@@ -13,8 +13,21 @@ from .base import MXNetError
 from .ndarray.dispatch import device_of
 from .ndarray.ndarray import NDArray, wrap
 
-__all__ = ["Function", "backward", "get_symbol", "grad", "is_recording", "is_training", "mark_variables", "pause",
-           "predict_mode", "record", "set_recording", "set_training", "train_mode"]
+__all__ = [
+    "Function",
+    "backward",
+    "get_symbol",
+    "grad",
+    "is_recording",
+    "is_training",
+    "mark_variables",
+    "pause",
+    "predict_mode",
+    "record",
+    "set_recording",
+    "set_training",
+    "train_mode",
+]
 
 
 def set_recording(is_recording: bool) -> bool:
@@ -107,8 +120,10 @@ def _heads(heads: Any, head_grads: Any) -> tuple[list[Place], list[NDArray]]:
     places, values = [], []
     for x, g in zip(arrays, grads, strict=True):
         if x._place is None:
-            raise MXNetError("cannot differentiate an array that no recorded computation produced; compute it inside "
-                             "autograd.record() from arrays with attach_grad()")
+            raise MXNetError(
+                "cannot differentiate an array that no recorded computation produced; compute it inside "
+                "autograd.record() from arrays with attach_grad()"
+            )
         if g is None:
             g = wrap(from_numpy(np.ones(x.shape, x.dtype), device_of(x._ctx)), x._ctx)
         elif g.shape != x.shape:
@@ -167,9 +182,10 @@ def grad(
         targets.append(x._place)
     keep = create_graph if retain_graph is None else retain_graph
     with _Scope(create_graph, train_mode):
-        found = run_backward(places, values, keep=keep or create_graph, create_graph=create_graph, variables=targets)
-    results = [wrap(from_numpy(np.zeros(x.shape, x.dtype), device_of(x._ctx)), x._ctx) if g is None else g
-               for x, g in zip(arrays, found, strict=True)]
+        found = run_backward(
+            places, values, keep=keep or create_graph, create_graph=create_graph, variables=targets
+        )
+    results = [_zeros_like(x) if g is None else g for x, g in zip(arrays, found, strict=True)]
     return results[0] if single else results
 
 
@@ -180,7 +196,13 @@ def get_symbol(x: NDArray) -> Any:
     ------
     MXNetError : always.
     """
-    raise MXNetError("get_symbol: the tape records compiled programs; trace a HybridBlock with a Symbol instead")
+    raise MXNetError(
+        "get_symbol: the tape records compiled programs; trace a HybridBlock with a Symbol instead"
+    )
+
+
+def _zeros_like(x: NDArray) -> NDArray:
+    return wrap(from_numpy(np.zeros(x.shape, x.dtype), device_of(x._ctx)), x._ctx)
 
 
 class Function:
@@ -211,12 +233,14 @@ class Function:
         results = [r.detach() if any(r is x for x in inputs) else r for r in results]
 
         def run(dys: dict[int, NDArray]) -> list[NDArray | None]:
-            grads = [dys[i] if i in dys else r.zeros_like() for i, r in enumerate(results)]  # type: ignore[attr-defined]
+            grads = [dys[i] if i in dys else _zeros_like(r) for i, r in enumerate(results)]
             given = self.backward(*grads)
             found = [given] if isinstance(given, NDArray) or given is None else list(given)
             if len(found) != len(inputs):
-                raise MXNetError(f"{type(self).__name__}.backward must return {len(inputs)} gradients (one for each "
-                                 f"input), got {len(found)}")
+                raise MXNetError(
+                    f"{type(self).__name__}.backward must return {len(inputs)} gradients (one for each "
+                    f"input), got {len(found)}"
+                )
             return found
 
         entry = PythonEntry([x._place for x in inputs], run, type(self).__name__)

@@ -10,8 +10,19 @@ import numpy as _np
 
 from .graph.errors import GraphError
 
-__all__ = ["MXNetError", "NotImplementedForSymbol", "NotSupportedForSparseNDArray", "_Null", "_as_list",
-           "data_dir", "integer_types", "mx_real_t", "numeric_types", "py_str", "string_types"]
+__all__ = [
+    "MXNetError",
+    "NotImplementedForSymbol",
+    "NotSupportedForSparseNDArray",
+    "_Null",
+    "_as_list",
+    "data_dir",
+    "integer_types",
+    "mx_real_t",
+    "numeric_types",
+    "py_str",
+    "string_types",
+]
 
 MXNetError = GraphError  # the name under which MXNet's programs catch errors
 

@@ -23,13 +23,17 @@ class Context:
     devstr2type: ClassVar[dict[str, int]] = {v: k for k, v in devtype2str.items()}
 
     __slots__ = ("_tokens", "device_id", "device_typeid")
+    device_id: int
+    device_typeid: int
 
     def __init__(self, device_type: str | Context, device_id: int = 0) -> None:
         if isinstance(device_type, Context):
             self.device_typeid, self.device_id = device_type.device_typeid, device_type.device_id
         else:
             if device_type not in self.devstr2type:
-                raise ValueError(f"device_type: expected one of {list(self.devstr2type)}, got {device_type!r}")
+                raise ValueError(
+                    f"device_type: expected one of {list(self.devstr2type)}, got {device_type!r}"
+                )
             self.device_typeid, self.device_id = self.devstr2type[device_type], int(device_id)
         self._tokens: list[Token[Context]] = []
 
@@ -47,8 +51,11 @@ class Context:
         return hash((self.device_typeid, self.device_id))
 
     def __eq__(self, other: object) -> bool:
-        return (isinstance(other, Context) and self.device_typeid == other.device_typeid
-                and self.device_id == other.device_id)
+        return (
+            isinstance(other, Context)
+            and self.device_typeid == other.device_typeid
+            and self.device_id == other.device_id
+        )
 
     def __repr__(self) -> str:
         return f"{self.device_type}({self.device_id})"

@@ -35,7 +35,9 @@ class Executor:
     MXNetError : an argument or auxiliary state is missing.
     """
 
-    def __init__(self, symbol: Symbol, ctx: Context, args: Arrays, args_grad: Arrays, grad_req: Any, aux_states: Arrays):
+    def __init__(
+        self, symbol: Symbol, ctx: Context, args: Arrays, args_grad: Arrays, grad_req: Any, aux_states: Arrays
+    ):
         self._symbol = symbol
         self._ctx = ctx
         self.arg_names = symbol.list_arguments()
@@ -83,11 +85,15 @@ class Executor:
             if name not in arrays:
                 raise TypeError(f"forward got an unknown argument {name!r}; arguments are {self.arg_names}")
             if tuple(value.shape) != arrays[name].shape:
-                raise MXNetError(f"argument {name!r}: expected shape {arrays[name].shape}, got {tuple(value.shape)}")
+                raise MXNetError(
+                    f"argument {name!r}: expected shape {arrays[name].shape}, got {tuple(value.shape)}"
+                )
             arrays[name][:] = value
         self._variables = []
         views = {}
-        for name, x, grad, req in zip(self.arg_names, self.arg_arrays, self.grad_arrays, self._reqs, strict=True):
+        for name, x, grad, req in zip(
+            self.arg_names, self.arg_arrays, self.grad_arrays, self._reqs, strict=True
+        ):
             view = x.detach()
             if is_train and grad is not None and req != "null":
                 view._place = Place()
@@ -96,7 +102,9 @@ class Executor:
             views[name] = view
         views.update(self.aux_dict)
         with _Scope(is_train, is_train):
-            self.outputs = call(self._function, [views[n] for n in self._function.names], train=is_train, ctx=self._ctx)
+            self.outputs = call(
+                self._function, [views[n] for n in self._function.names], train=is_train, ctx=self._ctx
+            )
         if self._monitor is not None:
             self._run_monitor(views, is_train)
         return self.outputs
@@ -108,7 +116,9 @@ class Executor:
         ----------
         out_grads : gradients of the outputs; ones by default (loss operators ignore theirs).
         """
-        grads = [out_grads] if isinstance(out_grads, NDArray) else list(out_grads or [None] * len(self.outputs))
+        grads = (
+            [out_grads] if isinstance(out_grads, NDArray) else list(out_grads or [None] * len(self.outputs))
+        )
         if isinstance(out_grads, dict):
             grads = [out_grads[n] for n in self.output_names]
         heads, values = [], []
@@ -119,7 +129,9 @@ class Executor:
         with _Scope(False, is_train):
             run_backward(heads, values, keep=True)
 
-    def set_monitor_callback(self, callback: Callable[[str, NDArray], None], monitor_all: bool = False) -> None:
+    def set_monitor_callback(
+        self, callback: Callable[[str, NDArray], None], monitor_all: bool = False
+    ) -> None:
         """Call ``callback(name, array)`` with every internal output after each forward."""
         self._monitor = (callback, monitor_all)
 
@@ -136,7 +148,10 @@ class Executor:
                 callback(name, x)
 
     def copy_params_from(
-        self, arg_params: Mapping[str, NDArray], aux_params: Mapping[str, NDArray] | None = None, allow_extra_params: bool = False
+        self,
+        arg_params: Mapping[str, NDArray],
+        aux_params: Mapping[str, NDArray] | None = None,
+        allow_extra_params: bool = False,
     ) -> None:
         """Copy values into arguments and auxiliary states by name.
 
@@ -144,14 +159,19 @@ class Executor:
         ------
         ValueError : a name is unknown and `allow_extra_params` is False.
         """
-        for given, ours, what in ((arg_params, self.arg_dict, "argument"), (aux_params or {}, self.aux_dict, "auxiliary state")):
+        for given, ours, what in (
+            (arg_params, self.arg_dict, "argument"),
+            (aux_params or {}, self.aux_dict, "auxiliary state"),
+        ):
             for name, value in given.items():
                 if name in ours:
                     ours[name][:] = value.astype(ours[name].dtype)
                 elif not allow_extra_params:
                     raise ValueError(f"there is no {what} named {name!r}; there are {list(ours)}")
 
-    def reshape(self, partial_shaping: bool = False, allow_up_sizing: bool = False, **kwargs: Any) -> Executor:
+    def reshape(
+        self, partial_shaping: bool = False, allow_up_sizing: bool = False, **kwargs: Any
+    ) -> Executor:
         """An executor for other input shapes that shares the arrays whose shapes stay.
 
         Raises
@@ -169,14 +189,23 @@ class Executor:
                 grads.append(g)
                 continue
             if name not in kwargs and not partial_shaping:
-                raise MXNetError(f"reshape: the shape of {name!r}, which was not given, changes from {x.shape} to {shape}; "
-                                 "allow that with partial_shaping=True")
+                raise MXNetError(
+                    f"reshape: the shape of {name!r}, which was not given, changes from {x.shape} to {shape}; "
+                    "allow that with partial_shaping=True"
+                )
             if int(np.prod(shape)) > x.size and not allow_up_sizing:
-                raise MXNetError(f"reshape: {name!r} grows from {x.shape} to {shape}; allow that with allow_up_sizing=True")
+                raise MXNetError(
+                    f"reshape: {name!r} grows from {x.shape} to {shape}; allow that with allow_up_sizing=True"
+                )
             args.append(zeros(shape, self._ctx, x.dtype))
             grads.append(None if g is None else zeros(shape, self._ctx, g.dtype))
-        aux = [x if x.shape == s else zeros(s, self._ctx, x.dtype) for x, s in zip(self.aux_arrays, aux_shapes, strict=True)]
-        return Executor(self._symbol, self._ctx, args, grads, dict(zip(self.arg_names, self._reqs, strict=True)), aux)
+        aux = [
+            x if x.shape == s else zeros(s, self._ctx, x.dtype)
+            for x, s in zip(self.aux_arrays, aux_shapes, strict=True)
+        ]
+        return Executor(
+            self._symbol, self._ctx, args, grads, dict(zip(self.arg_names, self._reqs, strict=True)), aux
+        )
 
     def debug_str(self) -> str:
         """The nodes of the graph, one a line."""
@@ -218,7 +247,11 @@ def _requests(grad_req: Any, names: Sequence[str], grads: Sequence[Any]) -> list
 
 
 def simple_bind(
-    symbol: Symbol, ctx: Context, grad_req: Any, type_dict: Mapping[str, Any] | None, shapes: Mapping[str, Any]
+    symbol: Symbol,
+    ctx: Context,
+    grad_req: Any,
+    type_dict: Mapping[str, Any] | None,
+    shapes: Mapping[str, Any],
 ) -> Executor:
     """An executor whose arrays are zeros of inferred shapes and types; see `Symbol.simple_bind`."""
     arg_shapes, _, aux_shapes = symbol.infer_shape(**shapes)
@@ -230,7 +263,9 @@ def simple_bind(
     arg_types, _, aux_types = symbol.infer_type(**(type_dict or {}))
     args = [zeros(s, ctx, t) for s, t in zip(arg_shapes, arg_types, strict=True)]
     reqs = _requests(grad_req, names, args)
-    grads = [zeros(s, ctx, t) if r != "null" else None for s, t, r in zip(arg_shapes, arg_types, reqs, strict=True)]
+    grads = [
+        zeros(s, ctx, t) if r != "null" else None for s, t, r in zip(arg_shapes, arg_types, reqs, strict=True)
+    ]
     aux = [zeros(s, ctx, t) for s, t in zip(aux_shapes, aux_types, strict=True)]
     assert len(aux) == len(aux_names)
     return Executor(symbol, ctx, args, grads, dict(zip(names, reqs, strict=True)), aux)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -238,7 +237,16 @@ def create(name: str = "local") -> Any:
     lowered = name.lower()
     if lowered in KVStoreBase.kv_registry:
         return KVStoreBase.kv_registry[lowered]()
-    if lowered in ("local", "device", "nccl", "local_allreduce_cpu", "local_allreduce_device", "local_update_cpu"):
+    if lowered in (
+        "local",
+        "device",
+        "nccl",
+        "local_allreduce_cpu",
+        "local_allreduce_device",
+        "local_update_cpu",
+    ):
         return KVStore(name)
-    raise MXNetError(f"unknown key-value store {name!r}; this process has 'local', 'device' and registered stores "
-                     f"{list(KVStoreBase.kv_registry)}")
+    raise MXNetError(
+        f"unknown key-value store {name!r}; this process has 'local', 'device' and registered stores "
+        f"{list(KVStoreBase.kv_registry)}"
+    )

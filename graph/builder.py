@@ -36,7 +36,9 @@ class Tensor(ir.Value):
     const : the value where it is known at compile time.
     """
 
-    def __init__(self, builder: Builder, name: str, dt: np.dtype[Any], dims: Shape, const: np.ndarray | None = None):
+    def __init__(
+        self, builder: Builder, name: str, dt: np.dtype[Any], dims: Shape, const: np.ndarray | None = None
+    ):
         super().__init__(
             name=name,
             type=ir.TensorType(ir.DataType.from_numpy(dt)),
@@ -135,7 +137,7 @@ class Builder:
         self._dim_values: dict[DimLike, Tensor] = {}
         self._shape_values: dict[tuple[Tensor, int], Tensor] = {}
         self.metadata: dict[str, str] = {}
-        self.train = parent.train if parent else False
+        self.train: bool = parent.train if parent else False
         self.draws = 0
         self.random_base: Tensor | None = None
 
@@ -191,8 +193,12 @@ class Builder:
 
     def _operands(self, operands: Sequence[Operand | None]) -> list[Tensor | None]:
         dt = next((x.dt for x in operands if isinstance(x, Tensor)), None)
-        return [x if x is None or isinstance(x, Tensor) else self.const(x, x.dtype if isinstance(x, np.ndarray) else dt)
-                for x in operands]
+        return [
+            x
+            if x is None or isinstance(x, Tensor)
+            else self.const(x, x.dtype if isinstance(x, np.ndarray) else dt)
+            for x in operands
+        ]
 
     # -- nodes ---------------------------------------------------------------------------------
     def op(self, op_type: str, *operands: Operand | None, **attributes: Any) -> Tensor:
@@ -200,14 +206,21 @@ class Builder:
         return self.multi(op_type, 1, *operands, **attributes)[0]
 
     def multi(
-        self, op_type: str, outputs: int | Sequence[bool], *operands: Operand | None, _domain: str = "", **attributes: Any
+        self,
+        op_type: str,
+        outputs: int | Sequence[bool],
+        *operands: Operand | None,
+        _domain: str = "",
+        **attributes: Any,
     ) -> tuple[Tensor, ...]:
         """Emit an ONNX operator with several outputs; False in `outputs` leaves an optional one out."""
         inputs = self._operands(operands)
         wanted = [True] * outputs if isinstance(outputs, int) else list(outputs)
         attributes = {k: v for k, v in attributes.items() if v is not None}
         types = infer_node(op_type, _domain, inputs, attributes, wanted)
-        return self.emit(op_type, _domain, inputs, ir.convenience.convert_attributes(attributes), types, wanted)
+        return self.emit(
+            op_type, _domain, inputs, ir.convenience.convert_attributes(attributes), types, wanted
+        )
 
     def emit(
         self,
@@ -224,7 +237,10 @@ class Builder:
         outputs = []
         for i, (dt, dims) in enumerate(types):
             name = self.unique(stem) if wanted is None or wanted[i] else ""
-            shape = tuple(Dim.symbol(self.unique(f"{name}.{k}")) if d is None else self._known(d) for k, d in enumerate(dims))
+            shape = tuple(
+                Dim.symbol(self.unique(f"{name}.{k}")) if d is None else self._known(d)
+                for k, d in enumerate(dims)
+            )
             tensor = Tensor(self, name, dt, shape)
             self.learn(tensor)
             outputs.append(tensor)
@@ -250,7 +266,9 @@ class Builder:
         results = function.expand(trial, *copies, **attributes)
         results = results if isinstance(results, tuple) else (results,)
         types: list[TypeAndShape] = [(r.dt, r.dims) for r in results]
-        return self.emit(function.name, CUSTOM_DOMAIN, inputs, ir.convenience.convert_attributes(attributes), types)
+        return self.emit(
+            function.name, CUSTOM_DOMAIN, inputs, ir.convenience.convert_attributes(attributes), types
+        )
 
     def update(self, state: Tensor, value: Tensor) -> None:
         """Declare that `value` replaces the state input `state` after the run."""
@@ -272,7 +290,9 @@ class Builder:
             term: Tensor | None = None
             for atom in monomial:
                 if isinstance(atom, Quotient):
-                    value = self.op("Div", self.dim(_plain(atom.numerator)), self.dim(_plain(atom.denominator)))
+                    value = self.op(
+                        "Div", self.dim(_plain(atom.numerator)), self.dim(_plain(atom.denominator))
+                    )
                 else:
                     value = self._symbol_value(atom)
                 term = value if term is None else term * value
@@ -298,12 +318,16 @@ class Builder:
         return parts[0] if len(parts) == 1 else self.op("Concat", *parts, axis=0)
 
     # -- shape operators ---------------------------------------------------------------------------
-    def with_dims(self, op_type: str, dims: Sequence[DimLike], *operands: Operand | None, **attributes: Any) -> Tensor:
+    def with_dims(
+        self, op_type: str, dims: Sequence[DimLike], *operands: Operand | None, **attributes: Any
+    ) -> Tensor:
         """Emit an operator with one output whose shape is known to be `dims`."""
         inputs = self._operands(operands)
         first = next(x for x in inputs if x is not None)
         attributes = {k: v for k, v in attributes.items() if v is not None}
-        return self.emit(op_type, "", inputs, ir.convenience.convert_attributes(attributes), [(first.dt, tuple(dims))])[0]
+        return self.emit(
+            op_type, "", inputs, ir.convenience.convert_attributes(attributes), [(first.dt, tuple(dims))]
+        )[0]
 
     def reshape(self, x: Tensor, dims: Sequence[DimLike]) -> Tensor:
         """`x` with shape `dims` (same number of elements; no zeros, no -1)."""
@@ -311,7 +335,9 @@ class Builder:
         if dims == x.dims:
             return x
         if is_static(dims) and is_static(x.dims) and prod(dims) != prod(x.dims):
-            raise ShapeError(f"cannot reshape {x.dims} to {dims}: {prod(x.dims)} elements are not {prod(dims)}")
+            raise ShapeError(
+                f"cannot reshape {x.dims} to {dims}: {prod(x.dims)} elements are not {prod(dims)}"
+            )
         unknown = [i for i, d in enumerate(dims) if isinstance(d, Dim)]
         if len(unknown) == 1:
             target = self.const(np.asarray([-1 if isinstance(d, Dim) else d for d in dims], np.int64))
@@ -339,7 +365,12 @@ class Builder:
         return self.op("Squeeze", x, self.ints(*axes)) if axes else x
 
     def slice(
-        self, x: Tensor, axes: Sequence[int], begin: Sequence[DimLike], end: Sequence[DimLike], step: Sequence[int] | None = None
+        self,
+        x: Tensor,
+        axes: Sequence[int],
+        begin: Sequence[DimLike],
+        end: Sequence[DimLike],
+        step: Sequence[int] | None = None,
     ) -> Tensor:
         """``x[begin:end:step]`` along `axes`; begin and end are already clamped to the shape, step > 0."""
         step = step or [1] * len(axes)
@@ -348,8 +379,15 @@ class Builder:
             dims[a] = (e - b + (s - 1)) // s
         if tuple(dims) == x.dims:
             return x
-        return self.with_dims("Slice", dims, x, self.shape_tensor(begin), self.shape_tensor(end),
-                              self.ints(*axes), self.ints(*step))
+        return self.with_dims(
+            "Slice",
+            dims,
+            x,
+            self.shape_tensor(begin),
+            self.shape_tensor(end),
+            self.ints(*axes),
+            self.ints(*step),
+        )
 
     def cast(self, x: Tensor, dt: Any) -> Tensor:
         """`x` as element type `dt`."""
@@ -380,13 +418,17 @@ class Builder:
         return self.reshape(self.reduce("Sum", x, axes), dims)
 
     # -- graphs ------------------------------------------------------------------------------------
-    def replay(self, nodes: Sequence[ir.Node], values: dict[ir.Value, Tensor], expand_custom: bool = False) -> None:
+    def replay(
+        self, nodes: Sequence[ir.Node], values: dict[ir.Value, Tensor], expand_custom: bool = False
+    ) -> None:
         """Copy `nodes` of another graph into this one; `values` maps its tensors to ours and grows."""
         for node in nodes:
             inputs = [None if v is None else self._copied(v, values) for v in node.inputs]
             if expand_custom and node.domain == CUSTOM_DOMAIN:
                 attributes = {k: a.value for k, a in node.attributes.items()}
-                with self.scope(**{"node": node.metadata_props.get("node", ""), **_rest(node.metadata_props)}):
+                with self.scope(
+                    **{"node": node.metadata_props.get("node", ""), **_rest(node.metadata_props)}
+                ):
                     results = CustomFunction.registry[node.op_type].expand(self, *inputs, **attributes)
                 outputs = results if isinstance(results, tuple) else (results,)
             else:
@@ -398,7 +440,9 @@ class Builder:
         if tensor is None:
             assert isinstance(value, Tensor) and value.const is not None, f"{value.name} is not defined here"
             generic = (value.name or "").startswith(_CONST)
-            tensor = values[value] = self.const(value.const) if generic else self.named_const(str(value.name), value.const)
+            tensor = values[value] = (
+                self.const(value.const) if generic else self.named_const(str(value.name), value.const)
+            )
         return tensor
 
     def _copy_node(
@@ -411,8 +455,15 @@ class Builder:
             self.learn(tensor)
             outputs.append(tensor)
         attributes = [self._copy_attribute(a, values) for a in node.attributes.values()]
-        copy = ir.Node(node.domain, node.op_type, inputs, attributes, outputs=outputs, name=outputs[0].name,
-                       metadata_props=dict(node.metadata_props))
+        copy = ir.Node(
+            node.domain,
+            node.op_type,
+            inputs,
+            attributes,
+            outputs=outputs,
+            name=outputs[0].name,
+            metadata_props=dict(node.metadata_props),
+        )
         self.nodes.append(copy)
         return tuple(outputs)
 
@@ -430,10 +481,15 @@ class Builder:
             values[v] = Tensor(inner, self.unique(str(v.name)), v.dt, v.dims)
         inner.replay(list(graph), values)
         inputs = [values[v] for v in graph.inputs]
-        return ir.Graph(inputs, [inner._copied(v, values) for v in graph.outputs], nodes=inner.nodes, name=graph.name)
+        return ir.Graph(
+            inputs, [inner._copied(v, values) for v in graph.outputs], nodes=inner.nodes, name=graph.name
+        )
 
     def subgraph(
-        self, name: str, inputs: Sequence[tuple[str, Any, Sequence[DimLike]]], body: Callable[..., Sequence[Tensor]]
+        self,
+        name: str,
+        inputs: Sequence[tuple[str, Any, Sequence[DimLike]]],
+        body: Callable[..., Sequence[Tensor]],
     ) -> ir.Graph:
         """The body of a control-flow operator (Scan, Loop, If).
 
@@ -448,8 +504,10 @@ class Builder:
         tensors = [Tensor(inner, self.unique(n), np.dtype(dt), tuple(dims)) for n, dt, dims in inputs]
         for t in tensors:
             inner.learn(t)
-        results = [t if t in {v for n in inner.nodes for v in n.outputs} else inner.op("Identity", t)
-                   for t in body(inner, *tensors)]
+        results = [
+            t if t in {v for n in inner.nodes for v in n.outputs} else inner.op("Identity", t)
+            for t in body(inner, *tensors)
+        ]
         return ir.Graph(tensors, results, nodes=inner.nodes, name=name)
 
     def named_const(self, name: str, value: np.ndarray[Any, Any]) -> Tensor:

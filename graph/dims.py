@@ -155,7 +155,7 @@ class Dim:
     def __lt__(self, other: DimLike) -> bool:
         return not self._at_least(other)
 
-    __index__ = __int__ = __float__ = _undecided  # type: ignore[assignment]
+    __index__ = __int__ = __float__ = _undecided
 
     def __bool__(self) -> bool:
         return True

@@ -49,7 +49,9 @@ class UnsupportedOperatorError(GraphError):
     def __init__(self, operators: Iterable[tuple[str, str]], hints: Iterable[str] = ()) -> None:
         self.operators = list(operators)
         self.hints = list(hints)
-        text = "; ".join(f"operator {op!r}" + (f" (node {node!r})" if node else "") for op, node in self.operators)
+        text = "; ".join(
+            f"operator {op!r}" + (f" (node {node!r})" if node else "") for op, node in self.operators
+        )
         near = f"; nearest names: {', '.join(self.hints)}" if self.hints else ""
         super().__init__(f"not supported: {text}{near}")
 

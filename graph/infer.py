@@ -107,7 +107,9 @@ def _step(node: Node, shapes: dict[Entry, PartialShape], types: Mapping[Entry, n
     where = f"operator {op.name} (node {node.name!r})"
     outputs: list[Entry] = [(node, i) for i in range(op.outputs(attrs))]
     before = [shapes.get(e) for e in _entries(node)]
-    context = ShapeContext(where, names, [shapes.get(e) for e in node.inputs], [shapes.get(e) for e in outputs])
+    context = ShapeContext(
+        where, names, [shapes.get(e) for e in node.inputs], [shapes.get(e) for e in outputs]
+    )
     if op.elementwise:
         context.unify_all()
     if op.shape_rule is not None:
@@ -115,8 +117,14 @@ def _step(node: Node, shapes: dict[Entry, PartialShape], types: Mapping[Entry, n
     ins = context.inputs
     if any(not is_complete(s) for s in context.outputs) and all(s is not None for s in ins):
         try:
-            found = abstract_outputs(op, attrs, names, [s for s in ins if s is not None],
-                                     [types.get(e) for e in node.inputs], node=node.name)
+            found = abstract_outputs(
+                op,
+                attrs,
+                names,
+                [s for s in ins if s is not None],
+                [types.get(e) for e in node.inputs],
+                node=node.name,
+            )
         except NeedsStaticShape:
             found = []
         for i, (_, shape) in enumerate(found[: len(outputs)]):
@@ -151,9 +159,14 @@ def infer_types(
             for node in order:
                 if node.op is None:
                     continue
-                names, outputs = node.argument_names(), [(node, i) for i in range(node.op.outputs(node.parsed))]
+                names, outputs = (
+                    node.argument_names(),
+                    [(node, i) for i in range(node.op.outputs(node.parsed))],
+                )
                 where = f"operator {node.op.name} (node {node.name!r})"
-                context = TypeContext(where, names, [types.get(e) for e in node.inputs], [types.get(e) for e in outputs])
+                context = TypeContext(
+                    where, names, [types.get(e) for e in node.inputs], [types.get(e) for e in outputs]
+                )
                 try:
                     if node.op.type_rule is not None:
                         node.op.type_rule(context, node.parsed)
@@ -169,8 +182,21 @@ def infer_types(
     return types
 
 
-_FLAGS = ["float32", "float64", "float16", "uint8", "int32", "int8", "int64", "bool", "int16", "uint16", "uint32",
-          "uint64", "bfloat16"]
+_FLAGS = [
+    "float32",
+    "float64",
+    "float16",
+    "uint8",
+    "int32",
+    "int8",
+    "int64",
+    "bool",
+    "int16",
+    "uint16",
+    "uint32",
+    "uint64",
+    "bfloat16",
+]
 
 
 def dtype_from_flag(text: str) -> np.dtype[Any] | None:

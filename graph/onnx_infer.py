@@ -29,12 +29,56 @@ TypeAndShape = tuple["np.dtype[Any]", Sequence[DimLike | str | None]]
 _BOOL = np.dtype(bool)
 
 _UNARY = frozenset(
-    """Abs Acos Acosh Asin Asinh Atan Atanh Ceil Clip Cos Cosh Elu Erf Exp Floor Gelu HardSigmoid HardSwish Identity
-    LeakyRelu Log LogSoftmax Mish Neg Reciprocal Relu Round Selu Sigmoid Sign Sin Sinh Softmax Softplus Softsign Sqrt
-    Tan Tanh ThresholdedRelu CumSum Trilu BitwiseNot Swish""".split()
+    [
+        "Abs",
+        "Acos",
+        "Acosh",
+        "Asin",
+        "Asinh",
+        "Atan",
+        "Atanh",
+        "Ceil",
+        "Clip",
+        "Cos",
+        "Cosh",
+        "Elu",
+        "Erf",
+        "Exp",
+        "Floor",
+        "Gelu",
+        "HardSigmoid",
+        "HardSwish",
+        "Identity",
+        "LeakyRelu",
+        "Log",
+        "LogSoftmax",
+        "Mish",
+        "Neg",
+        "Reciprocal",
+        "Relu",
+        "Round",
+        "Selu",
+        "Sigmoid",
+        "Sign",
+        "Sin",
+        "Sinh",
+        "Softmax",
+        "Softplus",
+        "Softsign",
+        "Sqrt",
+        "Tan",
+        "Tanh",
+        "ThresholdedRelu",
+        "CumSum",
+        "Trilu",
+        "BitwiseNot",
+        "Swish",
+    ]
 )
-_BINARY = frozenset("Add Sub Mul Div Mod BitwiseAnd BitwiseOr BitwiseXor BitShift PRelu".split())
-_LOGIC = frozenset("Equal Greater GreaterOrEqual Less LessOrEqual And Or Xor".split())
+_BINARY = frozenset(
+    ["Add", "Sub", "Mul", "Div", "Mod", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "BitShift", "PRelu"]
+)
+_LOGIC = frozenset(["Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "And", "Or", "Xor"])
 _PREDICATE = frozenset(["Not", "IsNaN", "IsInf"])
 _SMALL = 4096  # constants up to this many elements are shown to ONNX's inference
 
@@ -52,7 +96,9 @@ def broadcast(*shapes: Shape) -> Shape:
                     d = other
                 elif d != other:
                     if isinstance(d, Dim) or isinstance(other, Dim):
-                        raise NeedsStaticShape(f"cannot decide how {' and '.join(map(str, shapes))} broadcast")
+                        raise NeedsStaticShape(
+                            f"cannot decide how {' and '.join(map(str, shapes))} broadcast"
+                        )
                     raise ShapeError(f"shapes {' and '.join(map(str, shapes))} do not broadcast")
         result.append(d)
     return tuple(result)
@@ -80,7 +126,9 @@ def infer_node(
                 second = inputs[1]
                 assert second is not None
                 if first.dt != second.dt and op_type != "BitShift":
-                    raise TypeInferenceError(f"ONNX {op_type}: operands have types {first.dt} and {second.dt}")
+                    raise TypeInferenceError(
+                        f"ONNX {op_type}: operands have types {first.dt} and {second.dt}"
+                    )
                 return [(_BOOL if op_type in _LOGIC else first.dt, broadcast(first.dims, second.dims))]
             if op_type in _PREDICATE:
                 return [(_BOOL, first.dims)]
@@ -110,7 +158,9 @@ def _fused_matmul(inputs: Sequence[Tensor | None], attributes: Mapping[str, Any]
     return [(a.dt, (*broadcast(a.dims[:-2], b.dims[:-2]), rows, columns))]
 
 
-_FOREIGN: dict[str, dict[str, Callable[..., list[TypeAndShape]]]] = {"com.microsoft": {"FusedMatMul": _fused_matmul}}
+_FOREIGN: dict[str, dict[str, Callable[..., list[TypeAndShape]]]] = {
+    "com.microsoft": {"FusedMatMul": _fused_matmul}
+}
 
 
 @lru_cache(maxsize=4096)
@@ -128,7 +178,11 @@ def _schema(op_type: str, domain: str) -> onnx.defs.OpSchema:
 
 
 def _onnx_inference(
-    op_type: str, domain: str, inputs: Sequence[Tensor | None], attributes: Mapping[str, Any], outputs: Sequence[bool]
+    op_type: str,
+    domain: str,
+    inputs: Sequence[Tensor | None],
+    attributes: Mapping[str, Any],
+    outputs: Sequence[bool],
 ) -> list[TypeAndShape]:
     names = ["" if x is None else f"i{k}" for k, x in enumerate(inputs)]
     results = [f"o{k}" if wanted else "" for k, wanted in enumerate(outputs)]
@@ -145,7 +199,9 @@ def _onnx_inference(
                 data[name] = ir.serde.serialize_tensor(ir.tensor(x.const))
     try:
         inferred = onnx.shape_inference.infer_node_outputs(_schema(op_type, domain), node, types, data)
-    except Exception as e:  # onnx raises several unrelated types; each becomes an error that names the operands
+    except (
+        Exception
+    ) as e:  # onnx raises several unrelated types; each becomes an error that names the operands
         shapes = ", ".join("-" if x is None else f"{x.dt}{list(x.dims)}" for x in inputs)
         raise ShapeError(f"ONNX {op_type}({shapes}; {dict(attributes)}): {str(e).strip()}") from e
     found: list[TypeAndShape] = []
@@ -158,7 +214,8 @@ def _onnx_inference(
             shapes = ", ".join("-" if x is None else f"{x.dt}{list(x.dims)}" for x in inputs)
             raise NeedsStaticShape(f"ONNX {op_type}({shapes}): the rank of the result cannot be inferred")
         dims: list[DimLike | str | None] = [
-            d.dim_value if d.HasField("dim_value") else d.dim_param or None for d in proto.tensor_type.shape.dim
+            d.dim_value if d.HasField("dim_value") else d.dim_param or None
+            for d in proto.tensor_type.shape.dim
         ]
         found.append((ir.DataType(proto.tensor_type.elem_type).numpy(), dims))
     return found

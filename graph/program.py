@@ -65,8 +65,14 @@ class Program:
         """The program as a model of onnx_ir; the program must not be used afterwards."""
         domains = {n.domain for n in self.nodes}
         opsets = {"": OPSET, **{d: 1 for d in sorted(domains) if d}}
-        graph = ir.Graph(self.inputs, self.outputs, nodes=self.nodes, initializers=self.constants,
-                         opset_imports=opsets, name="gluon")
+        graph = ir.Graph(
+            self.inputs,
+            self.outputs,
+            nodes=self.nodes,
+            initializers=self.constants,
+            opset_imports=opsets,
+            name="gluon",
+        )
         return ir.Model(graph, ir_version=IR_VERSION, producer_name="gluon-onnx")
 
     @cached_property

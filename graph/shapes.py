@@ -40,14 +40,20 @@ def unify(a: PartialShape, b: PartialShape, where: str) -> PartialShape:
 def _text(shape: PartialShape) -> str:
     if shape is None:
         return "unknown"
-    return "(" + ", ".join("?" if d is None else str(d) for d in shape) + ("," if len(shape) == 1 else "") + ")"
+    return (
+        "(" + ", ".join("?" if d is None else str(d) for d in shape) + ("," if len(shape) == 1 else "") + ")"
+    )
 
 
 class ShapeContext:
     """Partial shapes of one node's inputs (by name) and outputs (by number)."""
 
     def __init__(
-        self, where: str, names: Sequence[str], inputs: Sequence[PartialShape], outputs: Sequence[PartialShape]
+        self,
+        where: str,
+        names: Sequence[str],
+        inputs: Sequence[PartialShape],
+        outputs: Sequence[PartialShape],
     ) -> None:
         self.where = where
         self.names = list(names)
@@ -131,7 +137,9 @@ class TypeContext:
 
     def unify_all(self, names: Sequence[str | int] | None = None) -> None:
         """Give the inputs and outputs listed (default: all) one element type."""
-        places: list[str | int] = list(names) if names is not None else [*self.names, *range(len(self.outputs))]
+        places: list[str | int] = (
+            list(names) if names is not None else [*self.names, *range(len(self.outputs))]
+        )
         dt = next((self[p] for p in places if self[p] is not None), None)
         for p in places:
             self.set(p, dt)

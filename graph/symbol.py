@@ -26,7 +26,9 @@ class Node:
 
     __slots__ = ("_parsed", "attrs", "inputs", "name", "op")
 
-    def __init__(self, op: Operator | None, name: str, attrs: dict[str, str], inputs: Sequence[Entry] = ()) -> None:
+    def __init__(
+        self, op: Operator | None, name: str, attrs: dict[str, str], inputs: Sequence[Entry] = ()
+    ) -> None:
         self.op = op
         self.name = name
         self.attrs = attrs
@@ -165,7 +167,9 @@ class Symbol:
         if isinstance(index, str):
             found = [i for i, name in enumerate(self.list_outputs()) if name == index]
             if len(found) != 1:
-                raise ValueError(f"expected one output named {index!r}, found {len(found)} among {self.list_outputs()}")
+                raise ValueError(
+                    f"expected one output named {index!r}, found {len(found)} among {self.list_outputs()}"
+                )
             index = found[0]
         if not -len(self.heads) <= index < len(self.heads):
             raise IndexError(f"output {index} of a symbol with {len(self.heads)} outputs")
@@ -225,7 +229,9 @@ class Symbol:
         variables = [n for n in self.nodes() if n.op is None]
         if args:
             if len(args) > len(variables):
-                raise GraphError(f"compose got {len(args)} symbols for the {len(variables)} arguments {self.list_inputs()}")
+                raise GraphError(
+                    f"compose got {len(args)} symbols for the {len(variables)} arguments {self.list_inputs()}"
+                )
             replace = {v: a.heads[0] for v, a in zip(variables, args, strict=False)}
         else:
             by_name = {v.name: v for v in variables}
@@ -266,9 +272,8 @@ def compose(
     """
     op = find(called)
     positional, named, params = bind_arguments(op, called, args, kwargs, Symbol)
-    if op.variadic is not None:
-        if op.num_args:
-            params.setdefault(op.num_args, len(positional))
+    if op.variadic is not None and op.num_args:
+        params.setdefault(op.num_args, len(positional))
     attrs = op.parse(params)
     name = current_names().get(name, op_hint(called))
     user = current_attributes().get(dict(attr or {}))
@@ -305,7 +310,9 @@ def op_hint(called: str) -> str:
 
 def _single(symbol: Symbol, op: Operator, name: str) -> Entry:
     if len(symbol.heads) != 1:
-        raise GraphError(f"operator {op.name}: argument {name!r} has {len(symbol.heads)} outputs, expected one")
+        raise GraphError(
+            f"operator {op.name}: argument {name!r} has {len(symbol.heads)} outputs, expected one"
+        )
     return symbol.heads[0]
 
 
@@ -336,15 +343,21 @@ def bind_arguments(
             positional.append(a)
         elif op.variadic is None and i < len(op.inputs) and a is None:
             continue
-        elif op.variadic is None and i >= len(op.inputs) or (op.variadic is None and not isinstance(a, np.ndarray) and
-                                                             i >= len(positional) and i >= _required(op)):
+        elif (op.variadic is None and i >= len(op.inputs)) or (
+            op.variadic is None
+            and not isinstance(a, np.ndarray)
+            and i >= len(positional)
+            and i >= _required(op)
+        ):
             key = next(rest, None)
             if key is None:
                 raise TypeError(f"operator {called}: too many positional arguments ({len(args)})")
             params[key] = a
         else:
             what = op.variadic or op.inputs[i]
-            raise TypeError(f"operator {called}: argument {what!r} must be {tensor.__name__}, got {type(a).__name__}")
+            raise TypeError(
+                f"operator {called}: argument {what!r} must be {tensor.__name__}, got {type(a).__name__}"
+            )
     for key, value in kwargs.items():
         if isinstance(value, tensor):
             if key not in op.inputs and op.variadic is None:
@@ -355,12 +368,16 @@ def bind_arguments(
                 named[key] = value
         elif key in op.inputs:
             if value is not None:
-                raise TypeError(f"operator {called}: argument {key!r} must be {tensor.__name__}, got {type(value).__name__}")
+                raise TypeError(
+                    f"operator {called}: argument {key!r} must be {tensor.__name__}, got {type(value).__name__}"
+                )
         elif key in op.params:
             params[key] = value
         else:
-            raise GraphError(f"operator {called}: cannot find argument {key!r}; possible arguments: "
-                             f"{', '.join([*op.inputs, *op.params])}")
+            raise GraphError(
+                f"operator {called}: cannot find argument {key!r}; possible arguments: "
+                f"{', '.join([*op.inputs, *op.params])}"
+            )
     return positional, named, params
 
 

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 import onnx_ir as ir
 
 from .builder import CUSTOM_DOMAIN, CustomFunction, Tensor
-from .dims import Dim
 from .errors import GraphError, NeedsStaticShape, VerificationError
 from .onnx_infer import infer_node
 
@@ -92,8 +91,10 @@ def verify(program: Program) -> None:
     for o, i in program.updates:
         new, old = program.outputs[o], program.inputs[i]
         if new.dt != old.dt or not _compatible(new, old.dims):
-            raise VerificationError(f"output {new.name!r} ({new.dt}{list(new.dims)}) cannot update input {old.name!r} "
-                                    f"({old.dt}{list(old.dims)})")
+            raise VerificationError(
+                f"output {new.name!r} ({new.dt}{list(new.dims)}) cannot update input {old.name!r} "
+                f"({old.dt}{list(old.dims)})"
+            )
 
 
 def _check_types(node: ir.Node, what: str) -> None:
@@ -102,7 +103,9 @@ def _check_types(node: ir.Node, what: str) -> None:
         return  # subgraphs are checked by ONNX's own checker
     attributes = {k: a.value for k, a in node.attributes.items()}
     try:
-        types = infer_node(node.op_type, node.domain, inputs, attributes, [bool(v.name) for v in node.outputs])
+        types = infer_node(
+            node.op_type, node.domain, inputs, attributes, [bool(v.name) for v in node.outputs]
+        )
     except NeedsStaticShape:
         return
     except GraphError as e:
@@ -114,7 +117,9 @@ def _check_types(node: ir.Node, what: str) -> None:
         if v.dt != dt:
             raise VerificationError(f"{what}: output {v.name!r} claims type {v.dt}, inference says {dt}")
         if not _compatible(v, tuple(dims)):
-            raise VerificationError(f"{what}: output {v.name!r} claims shape {list(v.dims)}, inference says {list(dims)}")
+            raise VerificationError(
+                f"{what}: output {v.name!r} claims shape {list(v.dims)}, inference says {list(dims)}"
+            )
 
 
 def _compatible(t: Tensor, dims: object) -> bool:
@@ -122,5 +127,4 @@ def _compatible(t: Tensor, dims: object) -> bool:
     assert isinstance(dims, tuple)
     if len(t.dims) != len(dims):
         return False
-    return all(a == b for a, b in zip(t.dims, dims, strict=True)
-               if isinstance(a, int) and isinstance(b, int) and not isinstance(b, Dim))
+    return all(a == b for a, b in zip(t.dims, dims, strict=True) if isinstance(a, int) and isinstance(b, int))

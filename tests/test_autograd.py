@@ -179,7 +179,9 @@ def test_shapes_that_change_compile_one_symbolic_program() -> None:
     op = find("FullyConnected")
     function = OperatorFunction(op, op.parse({"num_hidden": 2}))
     f32 = np.dtype(np.float32)
-    made = {id(function.specialize(((f32, (n, 3)), (f32, (2, 3)), (f32, (2,))), False)) for n in (4, 5, 6, 7, 8)}
+    made = {
+        id(function.specialize(((f32, (n, 3)), (f32, (2, 3)), (f32, (2,))), False)) for n in (4, 5, 6, 7, 8)
+    }
     assert len(made) == 2  # one for the first signature, one with a symbolic batch for all others
 
 

@@ -61,7 +61,9 @@ def require_gpu(device_id: int) -> None:
     GraphError : says what is missing.
     """
     if forked:
-        raise GraphError(f"gpu({device_id}): CUDA cannot be used in a forked process, as a DataLoader's worker is")
+        raise GraphError(
+            f"gpu({device_id}): CUDA cannot be used in a forked process, as a DataLoader's worker is"
+        )
     if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
         raise GraphError(f"gpu({device_id}): this ONNX Runtime has no CUDA provider; install onnxruntime-gpu")
     if num_gpus() == 0:

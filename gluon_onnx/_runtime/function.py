@@ -19,7 +19,14 @@ from ..graph.program import Program, bake
 from ..graph.symbol import Symbol
 from .session import Device, Executable
 
-__all__ = ["BakedFunction", "Function", "OperatorFunction", "ProgramFunction", "Specialization", "SymbolFunction"]
+__all__ = [
+    "BakedFunction",
+    "Function",
+    "OperatorFunction",
+    "ProgramFunction",
+    "Specialization",
+    "SymbolFunction",
+]
 
 Signature = tuple[tuple["np.dtype[Any]", tuple[int, ...]], ...]
 
@@ -178,7 +185,9 @@ class BakedFunction(Function):
     constants : values by variable name; the other variables are the inputs, in depth-first order.
     """
 
-    def __init__(self, symbol: Symbol, constants: Mapping[str, np.ndarray[Any, Any]], static_shape: bool, name: str) -> None:
+    def __init__(
+        self, symbol: Symbol, constants: Mapping[str, np.ndarray[Any, Any]], static_shape: bool, name: str
+    ) -> None:
         super().__init__(static_shape)
         self.symbol = symbol
         self.constants = constants

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import onnx_ir as ir
 import onnxruntime
 
 from ..graph.errors import GraphError
@@ -61,8 +62,12 @@ class Executable:
                 model = self.program.model.SerializeToString()
                 providers = devices.providers(self.device)
                 try:
-                    self._session = onnxruntime.InferenceSession(model, _options(self._small() or devices.forked), providers=providers,
-                                                                enable_fallback=0)
+                    self._session = onnxruntime.InferenceSession(
+                        model,
+                        _options(self._small() or devices.forked),
+                        providers=providers,
+                        enable_fallback=0,
+                    )
                 except Exception as e:  # onnxruntime has one exception class per status code
                     raise GraphError(f"ONNX Runtime refused the program: {e}") from e
                 _live[id(self)] = self
@@ -72,7 +77,10 @@ class Executable:
 
     def _small(self) -> bool:
         tensors = [t for node in self.program.nodes for t in node.outputs] + list(self.program.inputs)
-        sizes = [int(np.prod([d if isinstance(d, int) else 1 << 20 for d in getattr(t, "dims", ())])) for t in tensors]
+        sizes = [
+            int(np.prod([d if isinstance(d, int) else 1 << 20 for d in getattr(t, "dims", ())]))
+            for t in tensors
+        ]
         return max(sizes, default=0) < _SMALL_WORK
 
     def __call__(self, arrays: Sequence[Raw]) -> list[Raw]:
@@ -86,7 +94,9 @@ class Executable:
         if self.device[0] == "gpu":
             return self._run_bound(session, arrays)
         try:
-            result: list[Raw] = session.run(self.output_names, dict(zip(self.input_names, arrays, strict=True)))
+            result: list[Raw] = session.run(
+                self.output_names, dict(zip(self.input_names, arrays, strict=True))
+            )
         except Exception as e:
             raise self._translated(e) from e
         return result
@@ -114,7 +124,9 @@ class Executable:
             if node.name and f"'{node.name}'" in text:
                 origin = node.metadata_props.get("node") or node.metadata_props.get("op")
                 if origin:
-                    return GraphError(f"in {origin!r} ({node.metadata_props.get('op', node.op_type)}): {text}")
+                    return GraphError(
+                        f"in {origin!r} ({node.metadata_props.get('op', node.op_type)}): {text}"
+                    )
         return GraphError(text)
 
 
@@ -169,7 +181,6 @@ def raw_shape(raw: Raw) -> tuple[int, ...]:
 def raw_dtype(raw: Raw) -> np.dtype[Any]:
     """The element type of a raw value."""
     if isinstance(raw, np.ndarray):
-        return raw.dtype
-    from onnx import helper
-
-    return np.dtype(helper.tensor_dtype_to_np_dtype(raw.element_type()))
+        dt: np.dtype[Any] = raw.dtype
+        return dt
+    return ir.DataType(raw.element_type()).numpy()

@@ -8,9 +8,25 @@ from typing import Any as _Any
 from . import loss, nn, utils
 from .block import Block
 from .hybrid_block import HybridBlock
-from .parameter import Constant, DeferredInitializationError, Parameter, ParameterDict, tensor_types
+from .parameter import Constant, DeferredInitializationError, Parameter, tensor_types
+from .parameter_dict import ParameterDict
 from .symbol_block import SymbolBlock
 from .trainer import Trainer
+
+__all__ = [
+    "Block",
+    "Constant",
+    "DeferredInitializationError",
+    "HybridBlock",
+    "Parameter",
+    "ParameterDict",
+    "SymbolBlock",
+    "Trainer",
+    "loss",
+    "nn",
+    "tensor_types",
+    "utils",
+]
 
 _LAZY = ("contrib", "data", "model_zoo", "rnn")
 

@@ -12,13 +12,14 @@ from typing import Any, Self
 
 from .. import initializer, ndarray
 from ..base import MXNetError
-from ..context import Context, cpu
+from ..context import Context
 from ..graph.scopes import Prefix, current_names
 from ..ndarray import NDArray
-from .parameter import Parameter, ParameterDict, _brief
+from .parameter import Parameter
+from .parameter_dict import ParameterDict, _brief
 from .utils import HookHandle, _indent
 
-__all__ = ["Block", "HybridBlock", "SymbolBlock"]
+__all__ = ["Block"]
 
 
 class _BlockScope:
@@ -96,14 +97,16 @@ class Block:
         if hasattr(self, name):
             existing = getattr(self, name)
             if isinstance(existing, Parameter | Block) and not isinstance(value, type(existing)):
-                raise TypeError(f"Changing attribute type for {self.name} from {type(existing)} to {type(value)} "
-                                "is not allowed.")
+                raise TypeError(
+                    f"{self.name}: attribute {name!r} is a {type(existing).__name__} and cannot become a {type(value).__name__}"
+                )
         if isinstance(value, Block):
             self.register_child(value, name)
         elif isinstance(value, Parameter):
             if name in self._reg_params:
-                raise AssertionError("Overriding Parameter attribute {name} is not allowed. If you want to share parameters "
-                                     "between blocks, please set 'params' at Block construction instead.")
+                raise AssertionError(
+                    f"{self.name}: parameter {name!r} is set already; to share parameters give `params` to the constructor"
+                )
             self._reg_params[name] = value
         super().__setattr__(name, value)
 
@@ -160,10 +163,16 @@ class Block:
             return isinstance(value, Block) and id(value) not in children
 
         for key, value in self.__dict__.items():
-            if isinstance(value, list | tuple | dict) and not (key.startswith("__") or key == "_children") and unregistered(value):
-                warnings.warn(f'"{type(self).__name__}.{key}" is an unregistered container with Blocks. Note that Blocks inside '
-                              "the list, tuple or dict will not be registered automatically. Make sure to register them using "
-                              "register_child() or switching to nn.Sequential/nn.HybridSequential instead.", stacklevel=3)
+            if (
+                isinstance(value, list | tuple | dict)
+                and not (key.startswith("__") or key == "_children")
+                and unregistered(value)
+            ):
+                warnings.warn(
+                    f"{type(self).__name__}.{key} holds blocks that are not registered as children (lists and dicts are not "
+                    "searched): use register_child, nn.Sequential or nn.HybridSequential",
+                    stacklevel=3,
+                )
 
     def _collect_params_with_prefix(self, prefix: str = "") -> dict[str, Parameter]:
         """Parameters by their path of attribute names."""
@@ -189,7 +198,7 @@ class Block:
 
     def save_params(self, filename: str | os.PathLike[str]) -> None:
         """Deprecated form of `save_parameters`, with the parameters' full names in the file."""
-        warnings.warn("save_params is deprecated. Please use save_parameters.", DeprecationWarning, stacklevel=2)
+        warnings.warn("save_params is deprecated: use save_parameters", DeprecationWarning, stacklevel=2)
         self.collect_params().save(filename, strip_prefix=self.prefix)
 
     def load_parameters(
@@ -220,35 +229,66 @@ class Block:
         if not loaded and not params:
             return
         if not isinstance(loaded, dict):
-            raise MXNetError(f"{where}: expected named parameters, found a plain list of {len(loaded)} arrays")
+            raise MXNetError(
+                f"{where}: expected named parameters, found a plain list of {len(loaded)} arrays"
+            )
         if not any("." in k for k in loaded):
-            legacy = not any(k in params for k in loaded) or any(k.startswith(("arg:", "aux:")) for k in loaded)
+            legacy = not any(k in params for k in loaded) or any(
+                k.startswith(("arg:", "aux:")) for k in loaded
+            )
             if legacy:
-                self.collect_params().load(filename, ctx, allow_missing, ignore_extra, self.prefix if not any(
-                    re.sub("^(arg|aux):", "", k) in self.collect_params() for k in loaded) else "", cast_dtype, dtype_source)
+                self.collect_params().load(
+                    filename,
+                    ctx,
+                    allow_missing,
+                    ignore_extra,
+                    self.prefix
+                    if not any(re.sub("^(arg|aux):", "", k) in self.collect_params() for k in loaded)
+                    else "",
+                    cast_dtype,
+                    dtype_source,
+                )
                 return
         self._load_dict(loaded, params, where, ctx, allow_missing, ignore_extra, cast_dtype, dtype_source)
 
-    def _load_dict(self, loaded: dict[str, NDArray], params: dict[str, Parameter], where: str, ctx: Any, allow_missing: bool,
-                   ignore_extra: bool, cast_dtype: bool, dtype_source: str) -> None:
+    def _load_dict(
+        self,
+        loaded: dict[str, NDArray],
+        params: dict[str, Parameter],
+        where: str,
+        ctx: Any,
+        allow_missing: bool,
+        ignore_extra: bool,
+        cast_dtype: bool,
+        dtype_source: str,
+    ) -> None:
         if not allow_missing:
             by_id: dict[int, list[str]] = {}
             for name, p in params.items():
                 by_id.setdefault(id(p), []).append(name)
             for name, p in params.items():
                 if not any(n in loaded for n in by_id[id(p)]):
-                    raise AssertionError(f"Parameter '{name}' is missing in file '{where}', which contains parameters: "
-                                         f"{_brief(loaded)}. Set allow_missing=True to ignore missing parameters.")
+                    raise AssertionError(
+                        f"parameter {name!r} is missing in {where}, which has {_brief(loaded)}; allow_missing=True skips it"
+                    )
         for name, value in loaded.items():
             if name in params:
                 params[name]._load_init(value, ctx, cast_dtype, dtype_source)
             elif not ignore_extra:
-                raise ValueError(f"Parameter '{name}' loaded from file '{where}' is not present in Block, which contains "
-                                 f"parameters {_brief(params)}. Set ignore_extra=True to ignore.")
+                raise ValueError(
+                    f"{where} has a value for {name!r}, which is none of the parameters {_brief(params)}; ignore_extra=True "
+                    "skips it"
+                )
 
-    def load_params(self, filename: str | os.PathLike[str], ctx: Any = None, allow_missing: bool = False, ignore_extra: bool = False) -> None:
+    def load_params(
+        self,
+        filename: str | os.PathLike[str],
+        ctx: Any = None,
+        allow_missing: bool = False,
+        ignore_extra: bool = False,
+    ) -> None:
         """Deprecated form of `load_parameters`."""
-        warnings.warn("load_params is deprecated. Please use load_parameters.", DeprecationWarning, stacklevel=2)
+        warnings.warn("load_params is deprecated: use load_parameters", DeprecationWarning, stacklevel=2)
         self.load_parameters(filename, ctx, allow_missing, ignore_extra)
 
     # -- children and hooks --------------------------------------------------------------------------------
@@ -268,7 +308,9 @@ class Block:
         handle.attach(self._forward_hooks, hook)
         return handle
 
-    def register_op_hook(self, callback: Callable[[str, str, NDArray], None], monitor_all: bool = False) -> None:
+    def register_op_hook(
+        self, callback: Callable[[str, str, NDArray], None], monitor_all: bool = False
+    ) -> None:
         """Call ``callback(node name, operator name, array)`` for operators of hybridized children."""
         for child in self._children.values():
             child.register_op_hook(callback, monitor_all)
@@ -281,10 +323,21 @@ class Block:
         return self
 
     # -- state ---------------------------------------------------------------------------------------------
-    def initialize(self, init: Any = None, ctx: Context | Sequence[Context] | None = None, verbose: bool = False,
-                   force_reinit: bool = False) -> None:
+    def initialize(
+        self,
+        init: Any = None,
+        ctx: Context | Sequence[Context] | None = None,
+        verbose: bool = False,
+        force_reinit: bool = False,
+    ) -> None:
         """Initialize all parameters of this block and its children."""
-        chosen = initializer.Uniform() if init is None else initializer.create(init) if isinstance(init, str) else init
+        chosen = (
+            initializer.Uniform()
+            if init is None
+            else initializer.create(init)
+            if isinstance(init, str)
+            else init
+        )
         self.collect_params().initialize(chosen, ctx, verbose, force_reinit)
 
     def hybridize(self, active: bool = True, **kwargs: Any) -> None:

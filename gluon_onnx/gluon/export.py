@@ -36,10 +36,9 @@ def export_block(block: HybridBlock, path: str, epoch: int = 0, dynamic_batch: b
     out, arrays = block._exported_arrays()
     assert block._graph is not None
     if not block._last_inputs:
-        raise RuntimeError("Please first call block.hybridize() and then run forward with this block at least once before "
-                           "calling export.")
+        raise RuntimeError("export needs a traced block: call hybridize(), then the block once")
     specs: dict[str, TensorSpec] = {
-        s.name: (np.dtype(x.dtype), x.shape) for s, x in zip(block._graph[0], block._last_inputs, strict=True)
+        str(s.name): (np.dtype(x.dtype), x.shape) for s, x in zip(block._graph[0], block._last_inputs, strict=True)
     }
     params = {k.partition(":")[2]: v.asnumpy() for k, v in arrays.items()}
     model = symbol_to_onnx(out, specs, params, dynamic_batch)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -58,14 +57,25 @@ class HybridBlock(Block):
         ValueError : `block` is not a HybridBlock.
         """
         if not isinstance(block, HybridBlock):
-            raise ValueError(f"Children of HybridBlock must also be HybridBlock, but {block!s} has type {type(block)}. If you "
-                             "are using Sequential, please try HybridSequential instead.")
+            raise ValueError(
+                f"children of a HybridBlock must be HybridBlocks, {name or 'this one'} is a {type(block).__name__}; "
+                "nn.Sequential holds any blocks"
+            )
         super().register_child(block, name)
         self._clear_cached_op()
 
-    def hybridize(self, active: bool = True, backend: str | None = None, clear: bool = True, static_alloc: bool = False,
-                  static_shape: bool = False, inline_limit: int = 2, forward_bulk_size: int | None = None,
-                  backward_bulk_size: int | None = None, **kwargs: Any) -> None:
+    def hybridize(
+        self,
+        active: bool = True,
+        backend: str | None = None,
+        clear: bool = True,
+        static_alloc: bool = False,
+        static_shape: bool = False,
+        inline_limit: int = 2,
+        forward_bulk_size: int | None = None,
+        backward_bulk_size: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         """Compile this block from now on, or stop.
 
         Parameters
@@ -112,14 +122,14 @@ class HybridBlock(Block):
         inputs, out = self._get_graph(*args)
         flat, _ = flatten(args, "input")
         if attribute == "shape":
-            known = {i.name: x.shape for i, x in zip(inputs, flat, strict=True)}
+            known = {str(i.name): x.shape for i, x in zip(inputs, flat, strict=True)}
             arg_values, _, aux_values = out.infer_shape(**known)
             if arg_values is None:
                 partial = out.infer_shape_partial(**known)[0]
                 unknown = [n for n, s in zip(out.list_arguments(), partial, strict=True) if s == () or 0 in s]
                 raise ValueError(f"the shapes of {unknown} cannot be inferred from the inputs {known}")
         else:
-            known = {i.name: x.dtype for i, x in zip(inputs, flat, strict=True)}
+            known = {str(i.name): x.dtype for i, x in zip(inputs, flat, strict=True)}
             arg_values, _, aux_values = out.infer_type(**known)
         found = dict(zip(out.list_arguments(), arg_values, strict=True))
         found.update(zip(out.list_auxiliary_states(), aux_values, strict=True))
@@ -162,8 +172,10 @@ class HybridBlock(Block):
             elif name in params:
                 self._order.append((False, params[name]))
             else:
-                raise MXNetError(f"{self.name}: the traced graph has an unknown input {name!r}; expected one of the inputs "
-                                 f"{list(numbers)} or a parameter of the block")
+                raise MXNetError(
+                    f"{self.name}: the traced graph has an unknown input {name!r}; expected one of the inputs "
+                    f"{list(numbers)} or a parameter of the block"
+                )
 
     def _call_cached_op(self, *args: Any) -> Any:
         if self._function is None:
@@ -171,8 +183,10 @@ class HybridBlock(Block):
         assert self._function is not None
         flat, structure = flatten(args, "input")
         if structure != self._in_format:
-            raise ValueError(f"{self.name}: the nested structure of the inputs changed since the block was hybridized: "
-                             f"{structure} instead of {self._in_format}")
+            raise ValueError(
+                f"{self.name}: the nested structure of the inputs changed since the block was hybridized: "
+                f"{structure} instead of {self._in_format}"
+            )
         ctx = flat[0].context
         try:
             operands = [flat[x] if is_input else x.data(ctx) for is_input, x in self._order]
@@ -191,7 +205,11 @@ class HybridBlock(Block):
     def _is_steady(self, operands: Sequence[NDArray]) -> bool:
         """Whether the parameters have not changed for a few inference calls."""
         count, seen = self._steady
-        now = [(id(x._version), x._version.count) for (is_input, _), x in zip(self._order, operands, strict=True) if not is_input]
+        now = [
+            (id(x._version), x._version.count)
+            for (is_input, _), x in zip(self._order, operands, strict=True)
+            if not is_input
+        ]
         if now != seen:
             count, self._baked = 0, None
         self._steady = (count + 1, now)
@@ -200,9 +218,14 @@ class HybridBlock(Block):
     def _call_baked(self, operands: Sequence[NDArray], ctx: Context) -> list[NDArray]:
         assert self._function is not None and self._graph is not None
         if self._baked is None:
-            values = {n: x.asnumpy() for n, (is_input, _), x in zip(self._function.names, self._order, operands, strict=True)
-                      if not is_input}
-            self._baked = BakedFunction(self._graph[1], values, bool(self._flags.get("static_shape")), self.name)
+            values = {
+                n: x.asnumpy()
+                for n, (is_input, _), x in zip(self._function.names, self._order, operands, strict=True)
+                if not is_input
+            }
+            self._baked = BakedFunction(
+                self._graph[1], values, bool(self._flags.get("static_shape")), self.name
+            )
         inputs = [x for (is_input, _), x in zip(self._order, operands, strict=True) if is_input]
         return call(self._baked, inputs, ctx=ctx)
 
@@ -223,8 +246,7 @@ class HybridBlock(Block):
                     params = {k: p.data(ctx) for k, p in self._reg_params.items()}
                 return self.hybrid_forward(ndarray, x, *args, **params)
         if not isinstance(first, Symbol):
-            raise ValueError(f"{self.name}: HybridBlock requires the first argument to forward be either Symbol or NDArray, "
-                             f"but got {type(x)}")
+            raise ValueError(f"{self.name}: expected NDArrays or Symbols, got {type(x).__name__}")
         symbols = {k: p.var() for k, p in self._reg_params.items()}
         with self.name_scope():
             return self.hybrid_forward(symbol, x, *args, **symbols)
@@ -240,7 +262,9 @@ class HybridBlock(Block):
         raise NotImplementedError(f"{type(self).__name__} must define hybrid_forward()")
 
     # -- inspection and export -------------------------------------------------------------------------
-    def register_op_hook(self, callback: Callable[[str, str, NDArray], None], monitor_all: bool = False) -> None:
+    def register_op_hook(
+        self, callback: Callable[[str, str, NDArray], None], monitor_all: bool = False
+    ) -> None:
         """Call ``callback(node name, operator name, array)`` for every operator of a compiled call."""
         self._monitor = (callback, monitor_all)
         super().register_op_hook(callback, monitor_all)
@@ -253,7 +277,9 @@ class HybridBlock(Block):
         by_name = dict(zip(self._function.names if self._function else [], operands, strict=False))
         recording, state.recording = state.recording, False
         try:
-            results = call(function, [by_name[n].copy() for n in function.names], train=state.training, ctx=ctx)
+            results = call(
+                function, [by_name[n].copy() for n in function.names], train=state.training, ctx=ctx
+            )
         finally:
             state.recording = recording
         for name, (node, _), x in zip(internals.list_outputs(), internals.heads, results, strict=True):
@@ -265,8 +291,7 @@ class HybridBlock(Block):
     def _exported_arrays(self) -> tuple[Symbol, dict[str, NDArray]]:
         """The traced symbol and its parameters as ``arg:`` and ``aux:`` entries."""
         if self._graph is None:
-            raise RuntimeError("Please first call block.hybridize() and then run forward with this block at least once before "
-                               "calling export.")
+            raise RuntimeError("export needs a traced block: call hybridize(), then the block once")
         out = self._graph[1]
         arguments, auxiliary = set(out.list_arguments()), set(out.list_auxiliary_states())
         arrays = {}
@@ -277,7 +302,9 @@ class HybridBlock(Block):
                 arrays[f"aux:{name}"] = p._reduce()
         return out, arrays
 
-    def export(self, path: str | os.PathLike[str], epoch: int = 0, remove_amp_cast: bool = True, **options: Any) -> Any:
+    def export(
+        self, path: str | os.PathLike[str], epoch: int = 0, remove_amp_cast: bool = True, **options: Any
+    ) -> Any:
         """Write the compiled block for deployment.
 
         ``export("net")`` writes ``net-symbol.json``, ``net-0000.params`` (MXNet's formats) and ``net-0000.onnx``;
@@ -291,7 +318,9 @@ class HybridBlock(Block):
 
         return export_block(self, os.fspath(path), epoch, **options)
 
-    def optimize_for(self, x: Any, *args: Any, backend: str | None = None, clear: bool = False, **kwargs: Any) -> None:
+    def optimize_for(
+        self, x: Any, *args: Any, backend: str | None = None, clear: bool = False, **kwargs: Any
+    ) -> None:
         """Hybridize and call once; ONNX Runtime does the optimizing. `backend` is accepted and not used."""
         self.hybridize(True)
         self(x, *args)

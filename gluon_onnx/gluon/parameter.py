@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import re
 import warnings
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,10 +13,11 @@ from .. import autograd, initializer, ndarray, symbol
 from ..base import MXNetError
 from ..context import Context, cpu, current_context
 from ..ndarray import NDArray
+from ..symbol import Symbol
 
-__all__ = ["Constant", "DeferredInitializationError", "Parameter", "ParameterDict", "tensor_types"]
+__all__ = ["Constant", "DeferredInitializationError", "Parameter", "tensor_types"]
 
-tensor_types = (symbol.Symbol, NDArray)
+tensor_types = (Symbol, NDArray)
 
 
 class DeferredInitializationError(MXNetError):
@@ -64,11 +63,17 @@ class Parameter:
     ) -> None:
         for what, value in (("stype", stype), ("grad_stype", grad_stype)):
             if value not in ("default", "row_sparse", "csr"):
-                raise ValueError(f"parameter {name!r}: {what} must be 'default', 'row_sparse' or 'csr', got {value!r}")
+                raise ValueError(
+                    f"parameter {name!r}: {what} must be 'default', 'row_sparse' or 'csr', got {value!r}"
+                )
             if value != "default":
-                raise MXNetError(f"parameter {name!r}: {what} {value!r} is not supported; only 'default' (dense)")
+                raise MXNetError(
+                    f"parameter {name!r}: {what} {value!r} is not supported; only 'default' (dense)"
+                )
         self.name = name
-        self._shape: tuple[int, ...] | None = (shape,) if isinstance(shape, int) else None if shape is None else tuple(shape)
+        self._shape: tuple[int, ...] | None = (
+            (shape,) if isinstance(shape, int) else None if shape is None else tuple(shape)
+        )
         self._dtype = dtype
         self._differentiable = differentiable
         self._allow_deferred_init = allow_deferred_init
@@ -76,7 +81,7 @@ class Parameter:
         self.lr_mult = lr_mult
         self.wd_mult = wd_mult
         self.init = init
-        self._var: symbol.Symbol | None = None
+        self._var: Symbol | None = None
         self._data: OrderedDict[Context, NDArray] | None = None
         self._grad: OrderedDict[Context, NDArray] | None = None
         self._deferred_init: tuple[Any, list[Context], Any, Any] | None = None
@@ -97,7 +102,9 @@ class Parameter:
     @grad_req.setter
     def grad_req(self, req: str) -> None:
         if req not in ("write", "add", "null"):
-            raise AssertionError(f"parameter {self.name!r}: grad_req must be 'write', 'add' or 'null', got {req!r}")
+            raise AssertionError(
+                f"parameter {self.name!r}: grad_req must be 'write', 'add' or 'null', got {req!r}"
+            )
         if not self._differentiable:
             req = "null"
         if req == self._grad_req:
@@ -133,10 +140,13 @@ class Parameter:
             self._shape = tuple(new_shape)
             return
         fits = len(self._shape) == len(new_shape) and all(
-            a in (0, -1, b) for a, b in zip(self._shape, new_shape, strict=True))
+            a in (0, -1, b) for a, b in zip(self._shape, new_shape, strict=True)
+        )
         if not fits:
-            raise AssertionError(f"parameter {self.name!r}: expected shape {self._shape} is incompatible with the given "
-                                 f"shape {tuple(new_shape)}")
+            raise AssertionError(
+                f"parameter {self.name!r}: expected shape {self._shape} is incompatible with the given "
+                f"shape {tuple(new_shape)}"
+            )
         self._shape = tuple(new_shape)
 
     @property
@@ -173,8 +183,10 @@ class Parameter:
         ValueError : the shape is unknown and must not be deferred.
         """
         if self._data is not None and not force_reinit:
-            warnings.warn(f"Parameter '{self.name}' is already initialized, ignoring. Set force_reinit=True to "
-                          "re-initialize.", stacklevel=2)
+            warnings.warn(
+                f"parameter {self.name!r} has a value already; force_reinit=True would replace it",
+                stacklevel=2,
+            )
             return
         self._data = self._grad = None
         contexts = _contexts(ctx)
@@ -184,7 +196,10 @@ class Parameter:
         explicit = init if init is not None else self.init
         if not _complete(self.shape):
             if not self._allow_deferred_init:
-                raise ValueError(f"Cannot initialize Parameter '{self.name}' because it has invalid shape: {self.shape}.")
+                raise ValueError(
+                    f"parameter {self.name!r} cannot be initialized: its shape {self.shape} is not complete, and "
+                    "initialization must not be deferred"
+                )
             self._deferred_init = (explicit, contexts, default_init or initializer.Uniform(), None)
             return
         self._deferred_init = (explicit, contexts, default_init or initializer.Uniform(), None)
@@ -196,14 +211,20 @@ class Parameter:
             return
         init, contexts, default_init, data = self._deferred_init
         if not _complete(self.shape):
-            raise ValueError(f"Cannot initialize Parameter '{self.name}' because it has invalid shape: {self.shape}. "
-                             "Please specify in_units, in_channels, etc for `Block`s.")
+            raise ValueError(
+                f"parameter {self.name!r} cannot be initialized: its shape {self.shape} is not complete; give in_units, "
+                "in_channels or the like to the layer, or call the block once"
+            )
         self._deferred_init = None
         with autograd.pause():
             if data is None:
-                data = ndarray.zeros(self.shape, dtype=self.dtype, ctx=cpu())
+                data = ndarray.zeros(self.shape or (), dtype=self.dtype, ctx=cpu())
                 own = initializer.create(init) if isinstance(init, str) else init
-                attrs = {"__init__": own.dumps() if hasattr(own, "dumps") else own} if own is not None else {"__init__": ""}
+                attrs = (
+                    {"__init__": own.dumps() if hasattr(own, "dumps") else own}
+                    if own is not None
+                    else {"__init__": ""}
+                )
                 initializer.create(default_init)(initializer.InitDesc(self.name, attrs), data)
             self._init_impl(data, contexts)
 
@@ -222,7 +243,9 @@ class Parameter:
             self._grad[c] = ndarray.zeros(x.shape, ctx=c, dtype=x.dtype)
         autograd.mark_variables(list(self._data.values()), list(self._grad.values()), self.grad_req)
 
-    def _load_init(self, data: NDArray, ctx: Any, cast_dtype: bool = False, dtype_source: str = "current") -> None:
+    def _load_init(
+        self, data: NDArray, ctx: Any, cast_dtype: bool = False, dtype_source: str = "current"
+    ) -> None:
         """Take a loaded value, initializing where needed.
 
         Raises
@@ -233,16 +256,19 @@ class Parameter:
             raise ValueError(f"dtype_source must be 'current' or 'saved', got {dtype_source!r}")
         if self.shape is not None:
             fits = len(self.shape) == len(data.shape) and all(
-                a in (0, -1, b) for a, b in zip(self.shape, data.shape, strict=True))
+                a in (0, -1, b) for a, b in zip(self.shape, data.shape, strict=True)
+            )
             if not fits:
-                raise AssertionError(f"Failed loading Parameter '{self.name}' from saved params: shape incompatible "
-                                     f"expected {self.shape} vs saved {data.shape}")
+                raise AssertionError(
+                    f"parameter {self.name!r}: shape incompatible, expected {self.shape}, the saved value has {data.shape}"
+                )
             self._shape = tuple(data.shape)
         if self.dtype is not None and np.dtype(self.dtype) != np.dtype(data.dtype):
             if not cast_dtype:
-                raise AssertionError(f"Failed loading Parameter '{self.name}' from saved params: dtype incompatible "
-                                     f"expected {_dtype_text(self.dtype)} vs saved {_dtype_text(data.dtype)}. "
-                                     "Set cast_dtype=True to cast the dtype of saved params.")
+                raise AssertionError(
+                    f"parameter {self.name!r}: dtype incompatible, expected {_dtype_text(self.dtype)}, the saved value has "
+                    f"{_dtype_text(data.dtype)}; cast_dtype=True converts it"
+                )
             if dtype_source == "current":
                 data = data.astype(self.dtype)
             else:
@@ -250,14 +276,16 @@ class Parameter:
         if self._data is None:
             contexts = self._deferred_init[1] if self._deferred_init else None
             if self._deferred_init and ctx is not None and set(_contexts(ctx)) != set(contexts or []):
-                raise AssertionError(f"Failed to load Parameter '{self.name}' on {ctx} because it was previously "
-                                     f"initialized on {self.list_ctx()}.")
+                raise AssertionError(
+                    f"parameter {self.name!r} cannot be loaded on {ctx}: it is initialized on {self.list_ctx()}"
+                )
             self._deferred_init = None
             self._init_impl(data, contexts or _contexts(ctx if ctx is not None else cpu()))
         else:
             if ctx is not None and set(_contexts(ctx)) != set(self.list_ctx()):
-                raise AssertionError(f"Failed to load Parameter '{self.name}' on {ctx} because it was previously "
-                                     f"initialized on {self.list_ctx()}.")
+                raise AssertionError(
+                    f"parameter {self.name!r} cannot be loaded on {ctx}: it is initialized on {self.list_ctx()}"
+                )
             self.set_data(data)
         self._deferred_init = None
 
@@ -265,18 +293,19 @@ class Parameter:
     def _check_initialized(self, ctx: Context | None = None) -> None:
         if self._data is not None:
             if ctx is not None and ctx not in self._data:
-                raise MXNetError(f"Parameter '{self.name}' was not initialized on context {ctx}. It was only initialized "
-                                 f"on {list(self._data)}.")
+                raise MXNetError(
+                    f"parameter {self.name!r} has no value on {ctx}; it is initialized on {list(self._data)}"
+                )
             return
         if self._deferred_init:
             raise DeferredInitializationError(
-                f"Parameter '{self.name}' has not been initialized yet because initialization was deferred. Actual "
-                "initialization happens during the first forward pass. Please pass one batch of data through the network "
-                "before accessing Parameters. You can also avoid deferred initialization by specifying in_units, "
-                "num_features, etc., for network layers.")
-        raise MXNetError(f"Parameter '{self.name}' has not been initialized. Note that you should initialize parameters and "
-                         "create Trainer with Block.collect_params() instead of Block.params because the later does not "
-                         "include Parameters of nested child Blocks")
+                f"parameter {self.name!r} has no value yet: its initialization waits for the first forward, which tells "
+                "the shape. Run a batch through the block, or give in_units, in_channels or the like to the layer"
+            )
+        raise MXNetError(
+            f"parameter {self.name!r} has not been initialized: call initialize() of the block (or of its collect_params(), "
+            "which includes all children)"
+        )
 
     def _pick(self, arrays: OrderedDict[Context, NDArray], ctx: Context | None) -> NDArray:
         if ctx is None:
@@ -318,7 +347,7 @@ class Parameter:
 
     def _check_grad(self, ctx: Context | None) -> None:
         if self._data is not None and self._grad is None:
-            raise MXNetError(f"Cannot get gradient array for Parameter '{self.name}' because grad_req='null'")
+            raise MXNetError(f"parameter {self.name!r} has no gradient because its grad_req is 'null'")
         self._check_initialized(ctx)
 
     def list_grad(self) -> list[NDArray]:
@@ -337,7 +366,7 @@ class Parameter:
         if self._data is None:
             if self._deferred_init:
                 return self._deferred_init[1]
-            raise MXNetError(f"Parameter '{self.name}' has not been initialized")
+            raise MXNetError(f"parameter {self.name!r} has not been initialized")
         return list(self._data)
 
     def set_data(self, data: Any) -> None:
@@ -350,13 +379,14 @@ class Parameter:
         self.shape = data.shape
         if self._data is None:
             if not self._deferred_init:
-                raise AssertionError(f"Parameter '{self.name}' has not been initialized")
+                raise AssertionError(f"parameter {self.name!r} has not been initialized")
             value = data if isinstance(data, NDArray) else ndarray.array(data, dtype=self.dtype)
             self._deferred_init = (*self._deferred_init[:3], value)
             return
-        if self._trainer is not None and self._trainer._kv_initialized and self._trainer._update_on_kvstore:
-            if self not in self._trainer._params_to_init:
-                self._trainer._reset_kvstore()
+        trainer = self._trainer
+        in_store = trainer is not None and trainer._kv_initialized and trainer._update_on_kvstore
+        if in_store and self not in trainer._params_to_init:
+            trainer._reset_kvstore()
         for x in self._data.values():
             x[:] = data
 
@@ -382,7 +412,7 @@ class Parameter:
             init, _, default_init, data = self._deferred_init
             self._deferred_init = (init, contexts, default_init, data)
         else:
-            raise ValueError(f"Cannot reset context for Parameter '{self.name}' because it has not been initialized.")
+            raise ValueError(f"parameter {self.name!r} cannot be moved: it has not been initialized")
 
     def _reduce(self) -> NDArray:
         """The mean of the values on all contexts, on the CPU."""
@@ -401,11 +431,17 @@ class Parameter:
             self._data = OrderedDict((c, x.astype(dtype)) for c, x in self._data.items())
             self._init_grad()
 
-    def var(self) -> symbol.Symbol:
+    def var(self) -> Symbol:
         """A symbol for this parameter."""
         if self._var is None:
-            self._var = symbol.var(self.name, shape=self.shape, dtype=self.dtype, lr_mult=self.lr_mult,
-                                   wd_mult=self.wd_mult, init=self.init)
+            self._var = symbol.var(
+                self.name,
+                shape=self.shape,
+                dtype=self.dtype,
+                lr_mult=self.lr_mult,
+                wd_mult=self.wd_mult,
+                init=self.init,
+            )
         return self._var
 
     def row_sparse_data(self, row_id: NDArray) -> NDArray:
@@ -415,8 +451,9 @@ class Parameter:
         ------
         MXNetError : always.
         """
-        raise MXNetError(f"Cannot return row_sparse data for Parameter '{self.name}': its storage type is '{self._stype}'. "
-                         "Use data() instead")
+        raise MXNetError(
+            f"parameter {self.name!r} has storage type {self._stype!r}; there is no row_sparse data, use data()"
+        )
 
     list_row_sparse_data = row_sparse_data
 
@@ -457,254 +494,7 @@ class Constant(Parameter):
     @grad_req.setter
     def grad_req(self, req: str) -> None:
         if req != "null":
-            warnings.warn(f'Constant parameter "{self.name}" does not support grad_req other than "null", and new value '
-                          f'"{req}" is ignored.', stacklevel=2)
-
-
-class ParameterDict:
-    """Parameters by name.
-
-    Parameters
-    ----------
-    prefix : put before the names of parameters that `get` makes.
-    shared : another dictionary in which `get` looks first.
-    """
-
-    def __init__(self, prefix: str = "", shared: ParameterDict | None = None) -> None:
-        self._prefix = prefix
-        self._params: OrderedDict[str, Parameter] = OrderedDict()
-        self._shared = shared
-
-    def __repr__(self) -> str:
-        name = self._prefix + " " if self._prefix else ""
-        lines = "\n".join(f"  {p}" for p in self.values())
-        return f"{name}(\n{lines}\n)"
-
-    def __getitem__(self, key: str) -> Parameter:
-        return self._params[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._params)
-
-    def __len__(self) -> int:
-        return len(self._params)
-
-    def __contains__(self, key: str) -> bool:
-        return key in self._params
-
-    def keys(self) -> Any:
-        """Names."""
-        return self._params.keys()
-
-    def values(self) -> Any:
-        """Parameters."""
-        return self._params.values()
-
-    def items(self) -> Any:
-        """Pairs of name and parameter."""
-        return self._params.items()
-
-    @property
-    def prefix(self) -> str:
-        """The prefix of new parameters' names."""
-        return self._prefix
-
-    def _find(self, name: str) -> Parameter | None:
-        if name in self._params:
-            return self._params[name]
-        if self._shared is not None and name in self._shared._params:
-            self._params[name] = self._shared._params[name]
-            return self._params[name]
-        return None
-
-    def get(self, name: str, **kwargs: Any) -> Parameter:
-        """The parameter called prefix + name; made with `kwargs` if it is not there.
-
-        Raises
-        ------
-        AssertionError : it is there, with attributes that contradict `kwargs`.
-        """
-        name = self.prefix + name
-        param = self._find(name)
-        if param is None:
-            param = Parameter(name, **kwargs)
-            self._params[name] = param
-            return param
-        for key, value in kwargs.items():
-            existing = getattr(param, key, None)
-            if existing is None:
-                setattr(param, key, value)
-            elif key == "shape" and value is not None:
-                merged = _merge((value,) if isinstance(value, int) else tuple(value), existing)
-                if merged is None:
-                    raise AssertionError(f"Cannot retrieve Parameter '{name}' because desired attribute does not match with "
-                                         f"stored for attribute 'shape': desired '{value}' vs stored '{existing}'.")
-                param._shape = merged
-            elif key == "dtype":
-                if np.dtype(value) != np.dtype(existing):
-                    raise AssertionError(f"Cannot retrieve Parameter '{name}' because desired attribute does not match with "
-                                         f"stored for attribute 'dtype': desired '{value}' vs stored '{existing}'.")
-            elif value is not None and value != existing:
-                raise AssertionError(f"Cannot retrieve Parameter '{name}' because desired attribute does not match with "
-                                     f"stored for attribute '{key}': desired '{value}' vs stored '{existing}'.")
-        return param
-
-    def get_constant(self, name: str, value: Any = None) -> Constant:
-        """The constant called prefix + name; made from `value` if it is not there.
-
-        Raises
-        ------
-        KeyError : it is not there and no value is given.
-        AssertionError : it is there and is not a constant, or has another value.
-        """
-        name = self.prefix + name
-        param = self._find(name)
-        if param is None:
-            if value is None:
-                raise KeyError(f"No constant named '{name}'. Please specify value if you want to create a new constant.")
-            made = Constant(name, value)
-            self._params[name] = made
-            return made
-        if not isinstance(param, Constant):
-            raise AssertionError(f"Parameter '{name}' already exists but it is not a constant.")
-        if value is not None:
-            given = value.asnumpy() if isinstance(value, NDArray) else np.asarray(value)
-            if param.shape != given.shape or not (param.value.asnumpy() == given).all():
-                raise AssertionError(f"Constant '{name}' already exists but its value doesn't match new value")
-        return param
-
-    def update(self, other: ParameterDict) -> None:
-        """Take over all parameters of another dictionary.
-
-        Raises
-        ------
-        AssertionError : both have a different parameter of the same name.
-        """
-        for k, v in other.items():
-            if k in self._params and self._params[k] is not v:
-                raise AssertionError(f"Cannot update self with other because they have different Parameters with the same "
-                                     f"name '{k}'")
-            self._params[k] = v
-
-    def initialize(
-        self, init: Any = None, ctx: Context | Sequence[Context] | None = None, verbose: bool = False, force_reinit: bool = False
-    ) -> None:
-        """Initialize all parameters; `init` serves those without an initializer of their own."""
-        init = initializer.Uniform() if init is None else init
-        if verbose:
-            init.set_verbosity(verbose=verbose)
-        for p in self.values():
-            p.initialize(None, ctx, init, force_reinit=force_reinit)
-
-    def zero_grad(self) -> None:
-        """Set all gradient buffers to zero."""
-        for p in self.values():
-            p.zero_grad()
-
-    def reset_ctx(self, ctx: Context | Sequence[Context] | None) -> None:
-        """Move all parameters to other contexts."""
-        for p in self.values():
-            p.reset_ctx(ctx)
-
-    def list_ctx(self) -> list[Context]:
-        """All contexts that some parameter is initialized on."""
-        return list(dict.fromkeys(c for p in self.values() for c in p.list_ctx()))
-
-    def setattr(self, name: str, value: Any) -> None:
-        """Set an attribute of all parameters."""
-        for p in self.values():
-            setattr(p, name, value)
-
-    def save(self, filename: str | os.PathLike[str], strip_prefix: str = "") -> None:
-        """Write all parameters to a file.
-
-        Raises
-        ------
-        ValueError : a name does not begin with `strip_prefix`.
-        """
-        arrays = {}
-        for p in self.values():
-            if not p.name.startswith(strip_prefix):
-                raise ValueError(f"Prefix '{strip_prefix}' is to be striped before saving, but Parameter's name '{p.name}' "
-                                 f"does not start with '{strip_prefix}'.")
-            arrays[p.name[len(strip_prefix):]] = p._reduce()
-        ndarray.save(filename, arrays)
-
-    def load(
-        self,
-        filename: str | os.PathLike[str],
-        ctx: Any = None,
-        allow_missing: bool = False,
-        ignore_extra: bool = False,
-        restore_prefix: str = "",
-        cast_dtype: bool = False,
-        dtype_source: str = "current",
-    ) -> None:
-        """Read parameters from a file; see `load_dict`."""
-        loaded = ndarray.load(filename)
-        if not isinstance(loaded, dict):
-            raise MXNetError(f"{os.fspath(filename)}: expected named parameters, found a plain list of {len(loaded)} arrays")
-        self.load_dict(loaded, ctx, allow_missing, ignore_extra, restore_prefix, f"file '{os.fspath(filename)}'", cast_dtype,
-                       dtype_source)
-
-    def load_dict(
-        self,
-        param_dict: Mapping[str, NDArray],
-        ctx: Any = None,
-        allow_missing: bool = False,
-        ignore_extra: bool = False,
-        restore_prefix: str = "",
-        filename: str | None = None,
-        cast_dtype: bool = False,
-        dtype_source: str = "current",
-    ) -> None:
-        """Take values from a dictionary.
-
-        Parameters
-        ----------
-        allow_missing, ignore_extra : accept parameters without a value, and values without a parameter.
-        restore_prefix : put before the given names.
-        cast_dtype : convert where element types differ.
-
-        Raises
-        ------
-        AssertionError : a parameter is missing, unknown, or of the wrong shape or type.
-        """
-        where = filename or "param_dict"
-        loaded = {restore_prefix + re.sub("^(arg|aux):", "", k): v for k, v in param_dict.items()}
-        for name in self.keys():
-            if not name.startswith(restore_prefix):
-                raise AssertionError(f"restore_prefix is '{restore_prefix}' but Parameters name '{name}' does not start with it")
-        if not allow_missing:
-            for name in self.keys():
-                if name not in loaded:
-                    raise AssertionError(f"Parameter '{name[len(restore_prefix):]}' is missing in {where}, which contains "
-                                         f"parameters: {_brief(loaded)}. Please make sure source and target networks have the "
-                                         "same prefix.")
-        for name, value in loaded.items():
-            if name in self._params:
-                self[name]._load_init(value, ctx, cast_dtype, dtype_source)
-            elif not ignore_extra:
-                raise AssertionError(f"Parameter '{name[len(restore_prefix):]}' loaded from {where} is not present in "
-                                     f"ParameterDict, which contains parameters {_brief(self.keys())}. Set ignore_extra=True "
-                                     "to ignore.")
-
-
-def _brief(names: Any, limit: int = 7) -> str:
-    """A short list of names."""
-    items = [f"'{n}'" for n in names]
-    if len(items) > limit:
-        items = [*items[: limit // 2], "...", *items[-(limit // 2):]]
-    return ", ".join(items)
-
-
-def _merge(a: Sequence[int], b: Sequence[int]) -> tuple[int, ...] | None:
-    """Two shapes with unknown dimensions together; None where they contradict."""
-    if len(a) != len(b):
-        return None
-    merged = []
-    for x, y in zip(a, b, strict=True):
-        if x > 0 and y > 0 and x != y:
-            return None
-        merged.append(x if x > 0 else y)
-    return tuple(merged)
+            warnings.warn(
+                f"constant {self.name!r} cannot have grad_req {req!r}; it stays 'null'",
+                stacklevel=2,
+            )

@@ -29,8 +29,10 @@ def flatten(values: Any, what: str) -> tuple[list[Any], Structure]:
         n = len(values.list_outputs())
         return [values], -1 if n == 1 else n
     if not isinstance(values, list | tuple):
-        raise TypeError(f"{what} must be (nested lists of) NDArrays or Symbols, got {values!r} of type "
-                        f"{type(values).__name__}")
+        raise TypeError(
+            f"{what} must be (nested lists of) NDArrays or Symbols, got {values!r} of type "
+            f"{type(values).__name__}"
+        )
     flat: list[Any] = []
     structure: list[Structure] = []
     for v in values:

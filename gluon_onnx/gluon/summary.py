@@ -24,7 +24,12 @@ def _shapes(value: Any) -> str:
 def print_summary(block: Block, inputs: Sequence[Any]) -> None:
     """Run `block` on `inputs` and print output shapes and numbers of parameters of every layer."""
     rows: OrderedDict[str, dict[str, Any]] = OrderedDict()
-    rows["Input"] = {"output": _shapes(inputs[0] if len(inputs) == 1 else list(inputs)), "n": 0, "trainable": 0, "shared": 0}
+    rows["Input"] = {
+        "output": _shapes(inputs[0] if len(inputs) == 1 else list(inputs)),
+        "n": 0,
+        "trainable": 0,
+        "shared": 0,
+    }
     seen: set[int] = set()
     handles = []
 
@@ -33,7 +38,7 @@ def print_summary(block: Block, inputs: Sequence[Any]) -> None:
             raise AssertionError(f'"{layer.name}" must not be hybridized to print summary.')
 
         def hook(b: Block, _: Any, outputs: Any) -> None:
-            row = {"output": _shapes(outputs), "n": 0, "trainable": 0, "shared": 0}
+            row: dict[str, Any] = {"output": _shapes(outputs), "n": 0, "trainable": 0, "shared": 0}
             for p in b.params.values():
                 size = int(np.prod(p.shape))
                 row["n"] += size
@@ -43,7 +48,7 @@ def print_summary(block: Block, inputs: Sequence[Any]) -> None:
                 seen.add(id(p))
             rows[f"{type(b).__name__}-{len(rows)}"] = row
 
-        if not (type(layer).__name__ in ("Sequential", "HybridSequential")):
+        if type(layer).__name__ not in ("Sequential", "HybridSequential"):
             handles.append(layer.register_forward_hook(hook))
 
     try:
@@ -65,6 +70,10 @@ def _write(rows: OrderedDict[str, dict[str, Any]]) -> None:
     shared = sum(r["shared"] for r in rows.values())
     trainable = sum(r["trainable"] for r in rows.values())
     out("=" * 80 + "\nParameters in forward computation graph, duplicate included\n")
-    out(f"   Total params: {total}\n   Trainable params: {trainable}\n   Non-trainable params: {total - trainable}\n")
-    out(f"Shared params in forward computation graph: {shared}\nUnique parameters in model: {total - shared}\n")
+    out(
+        f"   Total params: {total}\n   Trainable params: {trainable}\n   Non-trainable params: {total - trainable}\n"
+    )
+    out(
+        f"Shared params in forward computation graph: {shared}\nUnique parameters in model: {total - shared}\n"
+    )
     out("-" * 80 + "\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +13,8 @@ from ..ndarray import NDArray
 from ..symbol import Symbol
 from .block import Block
 from .hybrid_block import HybridBlock, _first_tensor
-from .parameter import Parameter, ParameterDict
+from .parameter import Parameter
+from .parameter_dict import ParameterDict
 from .structure import flatten, regroup
 
 __all__ = ["SymbolBlock"]
@@ -30,7 +30,12 @@ class SymbolBlock(HybridBlock):
     params : parameters for the other variables, by name; those missing are made.
     """
 
-    def __init__(self, outputs: Symbol | Sequence[Symbol], inputs: Symbol | Sequence[Symbol], params: ParameterDict | None = None):
+    def __init__(
+        self,
+        outputs: Symbol | Sequence[Symbol],
+        inputs: Symbol | Sequence[Symbol],
+        params: ParameterDict | None = None,
+    ):
         super().__init__(prefix="", params=ParameterDict("", params))
         ins, self._in_format = flatten([inputs] if isinstance(inputs, Symbol) else list(inputs), "input")
         outs, self._out_format = flatten(outputs if isinstance(outputs, Symbol) else list(outputs), "output")
@@ -39,7 +44,7 @@ class SymbolBlock(HybridBlock):
         for s in ins:
             if s.heads[0][0].op is not None or len(s) != 1:
                 raise MXNetError(f"inputs of a SymbolBlock must be variables, {s!r} is not")
-            names.append(s.name)
+            names.append(str(s.name))
         self._input_names = names
         known: dict[str, Any] = dict(params._params) if params is not None else {}
         types = _parameter_types(out, known)
@@ -51,8 +56,8 @@ class SymbolBlock(HybridBlock):
                 self.params.get(name, grad_req="null", allow_deferred_init=True, **types.get(name, {}))
         self._symbol_graph = ([symbol.var(n) for n in names], out)
         self._graph = self._symbol_graph
-        prefix = os.path.commonprefix(list(self.params.keys()))
-        self._reg_params = {k[len(prefix) if prefix != k else 0:]: v for k, v in self.params.items()}
+        shared = len(_common_prefix(list(self.params.keys())))
+        self._reg_params = {k[shared:]: v for k, v in self.params.items()}
         self._active = True
 
     @staticmethod
@@ -83,22 +88,29 @@ class SymbolBlock(HybridBlock):
             loaded = ndarray.load(param_file)
             if not isinstance(loaded, dict):
                 raise MXNetError(f"{os.fspath(param_file)}: expected named parameters, found a plain list")
-            block.collect_params().load_dict(loaded, ctx, allow_missing, ignore_extra, filename=f"file '{os.fspath(param_file)}'",
-                                             cast_dtype=True, dtype_source="saved")
+            block.collect_params().load_dict(
+                loaded,
+                ctx,
+                allow_missing,
+                ignore_extra,
+                filename=f"file '{os.fspath(param_file)}'",
+                cast_dtype=True,
+                dtype_source="saved",
+            )
         return block
 
     def __repr__(self) -> str:
         inputs, out = self._symbol_graph
-        names = ", ".join(s.name for s in inputs)
+        names = ", ".join(str(s.name) for s in inputs)
         return f"SymbolBlock(\n<{type(out).__name__} {out.name or 'group'} : {names} -> {len(out)}>\n)"
 
     def _clear_cached_op(self) -> None:
         super()._clear_cached_op()
         self._graph = getattr(self, "_symbol_graph", None)
 
-    def hybridize(self, active: bool = True, **kwargs: Any) -> None:
+    def hybridize(self, active: bool = True, *args: Any, **kwargs: Any) -> None:
         """A SymbolBlock is always compiled; the flags are taken over."""
-        super().hybridize(True, **kwargs)
+        super().hybridize(True, *args, **kwargs)
 
     def __setattr__(self, name: str, value: Any) -> None:
         Block.__setattr__(self, name, value)
@@ -115,7 +127,9 @@ class SymbolBlock(HybridBlock):
         if not isinstance(first, Symbol):
             raise ValueError(f"SymbolBlock expects NDArrays or Symbols, got {type(x).__name__}")
         flat, _ = flatten((x, *args), "input")
-        out = self._symbol_graph[1](**{s.name: v for s, v in zip(self._symbol_graph[0], flat, strict=True)})
+        out = self._symbol_graph[1](
+            **{str(s.name): v for s, v in zip(self._symbol_graph[0], flat, strict=True)}
+        )
         return regroup([out[i] for i in range(len(out))], self._out_format)[0]
 
     def cast(self, dtype: Any) -> None:
@@ -128,6 +142,15 @@ class SymbolBlock(HybridBlock):
         """Move the parameters to other contexts."""
         for p in self.collect_params().values():
             p.reset_ctx(ctx)
+
+
+def _common_prefix(names: Sequence[str]) -> str:
+    """The longest string that all names begin with, short of a whole name."""
+    low, high = min(names, default=""), max(names, default="")
+    n = 0
+    while n < len(low) - 1 and n < len(high) and low[n] == high[n]:
+        n += 1
+    return low[:n]
 
 
 def _parameter_types(out: Symbol, known: dict[str, Parameter]) -> dict[str, dict[str, Any]]:

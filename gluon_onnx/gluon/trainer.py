@@ -10,7 +10,8 @@ from .. import kvstore as kvs
 from .. import optimizer as opt
 from ..context import Context
 from ..graph.exporters._files import replaced_file
-from .parameter import Parameter, ParameterDict
+from .parameter import Parameter
+from .parameter_dict import ParameterDict
 
 __all__ = ["Trainer"]
 
@@ -43,12 +44,14 @@ class Trainer:
         if isinstance(params, dict | ParameterDict):
             params = [params[k] for k in sorted(params.keys())]
         if not isinstance(params, list | tuple):
-            raise ValueError(f"First argument must be a list or dict of Parameters, got {type(params)}.")
+            raise ValueError(f"params: expected a list or dict of Parameters, got {type(params).__name__}")
         self._params: list[Parameter] = []
         self._param2idx: dict[str, int] = {}
         for i, p in enumerate(params):
             if not isinstance(p, Parameter):
-                raise ValueError(f"First argument must be a list or dict of Parameters, got list of {type(p)}.")
+                raise ValueError(
+                    f"params: expected a list or dict of Parameters, got a list with a {type(p).__name__}"
+                )
             self._param2idx[p.name] = i
             self._params.append(p)
             p._set_trainer(self)
@@ -69,8 +72,10 @@ class Trainer:
         for p in self._params:
             ctx = p.list_ctx()
             if contexts is not None and contexts != ctx:
-                raise AssertionError(f"All Parameters must be initialized on the same set of contexts, but Parameter {p.name} "
-                                     f"is initialized on {ctx} while previous Parameters are initialized on {contexts}.")
+                raise AssertionError(
+                    f"parameter {p.name!r} is initialized on {ctx}, those before it on {contexts}; a trainer needs the same "
+                    "contexts for all"
+                )
             contexts = ctx
         return contexts or []
 
@@ -78,7 +83,7 @@ class Trainer:
         by_index = dict(enumerate(self._params))
         if isinstance(optimizer, opt.Optimizer):
             if optimizer_params:
-                raise AssertionError("optimizer_params must be None if optimizer is an instance of Optimizer instead of str")
+                raise AssertionError("optimizer_params go with an optimizer's name, not with an Optimizer")
             self._optimizer = optimizer
             self._optimizer.param_dict = by_index
         else:
@@ -109,8 +114,9 @@ class Trainer:
         else:
             capable = store.is_capable(kvs.KVStoreBase.OPTIMIZER)
             if update and not capable:
-                raise ValueError("Please set update_on_kvstore=False when training with a store that cannot update weights: "
-                                 f"{store.type}")
+                raise ValueError(
+                    f"the store {store.type!r} cannot update weights; use update_on_kvstore=False"
+                )
             if update is None:
                 update = capable and os.environ.get("MXNET_UPDATE_ON_KVSTORE", "1") != "0"
             self._kvstore, self._update_on_kvstore = store, update
@@ -183,8 +189,9 @@ class Trainer:
         """
         self._ready()
         if self._kvstore is not None and self._update_on_kvstore:
-            raise AssertionError("allreduce_grads() when parameters are updated on kvstore is not supported. Try setting "
-                                 "`update_on_kvstore` to False when creating trainer.")
+            raise AssertionError(
+                "allreduce_grads() needs update_on_kvstore=False: this trainer's store updates the weights itself"
+            )
         self._allreduce_grads()
 
     def update(self, batch_size: int, ignore_stale_grad: bool = False) -> None:
@@ -196,17 +203,20 @@ class Trainer:
         """
         self._ready()
         if self._kvstore is not None and self._update_on_kvstore:
-            raise AssertionError("update() when parameters are updated on kvstore is not supported. Try setting "
-                                 "`update_on_kvstore` to False when creating trainer.")
+            raise AssertionError(
+                "update() needs update_on_kvstore=False: this trainer's store updates the weights itself"
+            )
         self._check_and_rescale_grad(self._scale / batch_size)
         self._update(ignore_stale_grad)
 
     def _check_and_rescale_grad(self, scale: float) -> None:
         if self._update_on_kvstore and self._stepped:
             if self._optimizer.rescale_grad != scale:
-                warnings.warn("Possible change in the `batch_size` from previous `step` detected. Optimizer gradient "
-                              "normalizing factor will not change w.r.t new batch_size when update_on_kvstore=True",
-                              stacklevel=3)
+                warnings.warn(
+                    "the batch size changed, but the store keeps the gradient scale of the first step "
+                    "(update_on_kvstore=True)",
+                    stacklevel=3,
+                )
             return
         self._optimizer.rescale_grad = scale
 
@@ -232,10 +242,9 @@ class Trainer:
                 for x in p.list_data():
                     if not x._fresh_grad:
                         raise UserWarning(
-                            f"Gradient of Parameter `{p.name}` on context {x.context} has not been updated by backward since "
-                            "last `step`. This could mean a bug in your model that made it only use a subset of the Parameters "
-                            "(Blocks) for this iteration. If you are intentionally only using a subset, call step with "
-                            "ignore_stale_grad=True to suppress this warning and skip updating of Parameters with stale gradient")
+                            f"no backward has written the gradient of `{p.name}` on {x.context} since the last step, as if the "
+                            "loss did not depend on it; step(..., ignore_stale_grad=True) skips such parameters"
+                        )
             if self._kvstore is not None and self._update_on_kvstore:
                 self._kvstore.pull(i, p.list_data())
                 for x in p.list_data():
@@ -276,4 +285,3 @@ class Trainer:
                 updater.optimizer = self._updaters[0].optimizer
             self._optimizer = self._updaters[0].optimizer
         self._optimizer.param_dict = dict(enumerate(self._params))
-

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import contrib, image, linalg, random, sparse
-from . import _internal as _internal
-from . import op as op
+from . import _internal, contrib, image, linalg, op, random, sparse
 from .creation import (
     arange,
     array,
@@ -18,8 +16,8 @@ from .creation import (
     full,
     linspace,
     moveaxis,
-    ones,
     onehot_encode,
+    ones,
     split_v2,
     to_dlpack_for_read,
     to_dlpack_for_write,
@@ -50,6 +48,55 @@ from .methods import install
 from .ndarray import NDArray
 from .register import lookup, members
 from .serialize import load, load_frombuffer, save
+
+__all__ = [
+    "NDArray",
+    "_internal",
+    "add",
+    "arange",
+    "array",
+    "concatenate",
+    "contrib",
+    "divide",
+    "empty",
+    "equal",
+    "eye",
+    "from_dlpack",
+    "from_numpy",
+    "full",
+    "greater",
+    "greater_equal",
+    "image",
+    "lesser",
+    "lesser_equal",
+    "linalg",
+    "linspace",
+    "load",
+    "load_frombuffer",
+    "logical_and",
+    "logical_or",
+    "logical_xor",
+    "maximum",
+    "minimum",
+    "modulo",
+    "moveaxis",
+    "multiply",
+    "not_equal",
+    "onehot_encode",
+    "ones",
+    "op",
+    "power",
+    "random",
+    "save",
+    "sparse",
+    "split_v2",
+    "subtract",
+    "to_dlpack_for_read",
+    "to_dlpack_for_write",
+    "true_divide",
+    "waitall",
+    "zeros",
+]
 
 install()
 

@@ -14,8 +14,25 @@ from ..graph.ops import find
 from .dispatch import device_of, invoke
 from .ndarray import NDArray, array, wrap
 
-__all__ = ["arange", "array", "concatenate", "empty", "eye", "from_dlpack", "from_numpy", "full", "linspace", "moveaxis",
-           "onehot_encode", "ones", "split_v2", "to_dlpack_for_read", "to_dlpack_for_write", "waitall", "zeros"]
+__all__ = [
+    "arange",
+    "array",
+    "concatenate",
+    "empty",
+    "eye",
+    "from_dlpack",
+    "from_numpy",
+    "full",
+    "linspace",
+    "moveaxis",
+    "onehot_encode",
+    "ones",
+    "split_v2",
+    "to_dlpack_for_read",
+    "to_dlpack_for_write",
+    "waitall",
+    "zeros",
+]
 
 
 def _place(value: np.ndarray[Any, Any], ctx: Context | None) -> NDArray:
@@ -34,13 +51,25 @@ def _deliver(result: NDArray, out: NDArray | None) -> NDArray:
     return out
 
 
-def full(shape: int | Sequence[int], val: float, ctx: Context | None = None, dtype: Any = np.float32, out: NDArray | None = None) -> NDArray:
+def full(
+    shape: int | Sequence[int],
+    val: float,
+    ctx: Context | None = None,
+    dtype: Any = np.float32,
+    out: NDArray | None = None,
+) -> NDArray:
     """An array of the given shape with every element `val`."""
     return _deliver(_place(np.full(_dims(shape), val, dtype or np.float32), ctx), out)
 
 
-def zeros(shape: int | Sequence[int], ctx: Context | None = None, dtype: Any = None, stype: str | None = None,
-          out: NDArray | None = None, **kwargs: Any) -> NDArray:
+def zeros(
+    shape: int | Sequence[int],
+    ctx: Context | None = None,
+    dtype: Any = None,
+    stype: str | None = None,
+    out: NDArray | None = None,
+    **kwargs: Any,
+) -> NDArray:
     """An array of zeros.
 
     Raises
@@ -52,18 +81,33 @@ def zeros(shape: int | Sequence[int], ctx: Context | None = None, dtype: Any = N
     return _deliver(_place(np.zeros(_dims(shape), dtype or np.float32), ctx), out)
 
 
-def ones(shape: int | Sequence[int], ctx: Context | None = None, dtype: Any = None, out: NDArray | None = None, **kwargs: Any) -> NDArray:
+def ones(
+    shape: int | Sequence[int],
+    ctx: Context | None = None,
+    dtype: Any = None,
+    out: NDArray | None = None,
+    **kwargs: Any,
+) -> NDArray:
     """An array of ones."""
     return _deliver(_place(np.ones(_dims(shape), dtype or np.float32), ctx), out)
 
 
-def empty(shape: int | Sequence[int], ctx: Context | None = None, dtype: Any = None, stype: str | None = None) -> NDArray:
+def empty(
+    shape: int | Sequence[int], ctx: Context | None = None, dtype: Any = None, stype: str | None = None
+) -> NDArray:
     """An array whose contents do not matter (zeros here)."""
     return zeros(shape, ctx, dtype, stype)
 
 
-def arange(start: float, stop: float | None = None, step: float = 1.0, repeat: int = 1, infer_range: bool | None = None,
-           ctx: Context | None = None, dtype: Any = np.float32) -> NDArray:
+def arange(
+    start: float,
+    stop: float | None = None,
+    step: float = 1.0,
+    repeat: int = 1,
+    infer_range: bool | None = None,
+    ctx: Context | None = None,
+    dtype: Any = np.float32,
+) -> NDArray:
     """Evenly spaced values in ``[start, stop)``, each `repeat` times."""
     if stop is None:
         start, stop = 0, start
@@ -72,12 +116,21 @@ def arange(start: float, stop: float | None = None, step: float = 1.0, repeat: i
     return _place(np.repeat(value, repeat), ctx)
 
 
-def linspace(start: float, stop: float, num: int, endpoint: bool = True, ctx: Context | None = None, dtype: Any = np.float32) -> NDArray:
+def linspace(
+    start: float,
+    stop: float,
+    num: int,
+    endpoint: bool = True,
+    ctx: Context | None = None,
+    dtype: Any = np.float32,
+) -> NDArray:
     """`num` evenly spaced values from `start` to `stop`."""
     return _place(np.linspace(start, stop, num, endpoint).astype(np.dtype(dtype)), ctx)
 
 
-def eye(N: int, M: int = 0, k: int = 0, ctx: Context | None = None, dtype: Any = None, **kwargs: Any) -> NDArray:
+def eye(
+    N: int, M: int = 0, k: int = 0, ctx: Context | None = None, dtype: Any = None, **kwargs: Any
+) -> NDArray:
     """A matrix with ones on the diagonal `k` and zeros elsewhere; `M` columns (0: as many as rows)."""
     return _place(np.eye(int(N), int(M) or None, int(k), dtype=dtype or np.float32), ctx)
 
@@ -105,7 +158,9 @@ def moveaxis(tensor: NDArray, source: int | Sequence[int], destination: int | Se
     return result
 
 
-def split_v2(ary: NDArray, indices_or_sections: int | Sequence[int], axis: int = 0, squeeze_axis: bool = False) -> Any:
+def split_v2(
+    ary: NDArray, indices_or_sections: int | Sequence[int], axis: int = 0, squeeze_axis: bool = False
+) -> Any:
     """Split along an axis into equal sections (an integer) or at the given indices."""
     if isinstance(indices_or_sections, int):
         params: dict[str, Any] = {"sections": indices_or_sections, "indices": ()}

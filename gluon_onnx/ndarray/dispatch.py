@@ -74,8 +74,14 @@ def invoke(
     arrays: list[NDArray | Raw] = list(inputs)
     arrays += [np.array(s, np.float64) for s in scalars]
     ctx = inputs[0].context if inputs else _context_of(params)
-    results = call(function, arrays, train=state.training and op.uses_train, ctx=ctx,
-                   record=op.differentiable, visible=op.visible(attrs))
+    results = call(
+        function,
+        arrays,
+        train=state.training and op.uses_train,
+        ctx=ctx,
+        record=op.differentiable,
+        visible=op.visible(attrs),
+    )
     return _deliver(op, attrs, results, out)
 
 
@@ -107,7 +113,9 @@ def _deliver(op: Operator, attrs: Attrs, results: list[NDArray], out: Any) -> An
     if out is not None:
         targets = [out] if isinstance(out, NDArray) else list(out)
         if len(targets) > len(results):
-            raise MXNetError(f"operator {op.name}: out has {len(targets)} arrays, the operator {len(results)} results")
+            raise MXNetError(
+                f"operator {op.name}: out has {len(targets)} arrays, the operator {len(results)} results"
+            )
         for target, r in zip(targets, results, strict=False):
             target._receive(r, op.name)
         return out
@@ -143,8 +151,11 @@ def call(
         operands.append(key)
     wrt: tuple[int, ...] = ()
     if state.recording and record:
-        wrt = tuple(i for i, x in enumerate(inputs)
-                    if isinstance(x, NDArray) and x._place is not None and differentiable(x._raw_dtype))
+        wrt = tuple(
+            i
+            for i, x in enumerate(inputs)
+            if isinstance(x, NDArray) and x._place is not None and differentiable(x._raw_dtype)
+        )
     if not wrt:
         results = specialization.executable(device)(raws)
         _write_updates(specialization.program.updates, results, inputs)
@@ -156,8 +167,16 @@ def call(
     if pair.backward is not None:
         saved = results[: specialization.program.visible + pair.saved]
         places = [x._place if isinstance(x, NDArray) and i in wrt else None for i, x in enumerate(operands)]
-        entry = CallEntry(specialization, device, operands, saved, wrt, places, getattr(function, "name", ""),
-                          lambda raw: wrap(raw, ctx))
+        entry = CallEntry(
+            specialization,
+            device,
+            operands,
+            saved,
+            wrt,
+            places,
+            getattr(function, "name", ""),
+            lambda raw: wrap(raw, ctx),
+        )
         for i, a in enumerate(arrays):
             if differentiable(a._raw_dtype):
                 a._place = Place(entry, i)
@@ -168,10 +187,14 @@ def call(
 def _same_device(inputs: Sequence[NDArray | Raw], ctx: Context, function: Function) -> None:
     for i, x in enumerate(inputs):
         if isinstance(x, NDArray) and x._ctx is not ctx and (x._ctx.on_gpu or ctx.on_gpu) and x._ctx != ctx:
-            raise MXNetError(f"{getattr(function, 'name', 'function')}: input {i} is on {x._ctx}, others are on {ctx}")
+            raise MXNetError(
+                f"{getattr(function, 'name', 'function')}: input {i} is on {x._ctx}, others are on {ctx}"
+            )
 
 
-def _write_updates(updates: Sequence[tuple[int, int]], results: Sequence[Raw], inputs: Sequence[NDArray | Raw]) -> None:
+def _write_updates(
+    updates: Sequence[tuple[int, int]], results: Sequence[Raw], inputs: Sequence[NDArray | Raw]
+) -> None:
     for o, i in updates:
         target = inputs[i]
         if isinstance(target, NDArray):

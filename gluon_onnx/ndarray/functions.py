@@ -12,11 +12,31 @@ from ..graph.ops import find
 from .dispatch import invoke
 from .ndarray import NDArray
 
-__all__ = ["add", "divide", "equal", "greater", "greater_equal", "lesser", "lesser_equal", "logical_and", "logical_or",
-           "logical_xor", "maximum", "minimum", "modulo", "multiply", "not_equal", "power", "subtract", "true_divide"]
+__all__ = [
+    "add",
+    "divide",
+    "equal",
+    "greater",
+    "greater_equal",
+    "lesser",
+    "lesser_equal",
+    "logical_and",
+    "logical_or",
+    "logical_xor",
+    "maximum",
+    "minimum",
+    "modulo",
+    "multiply",
+    "not_equal",
+    "power",
+    "subtract",
+    "true_divide",
+]
 
 
-def _binary(name: str, op: str, scalar_op: str, reverse_op: str | None, python: Callable[[Any, Any], Any]) -> Any:
+def _binary(
+    name: str, op: str, scalar_op: str, reverse_op: str | None, python: Callable[[Any, Any], Any]
+) -> Any:
     """A function of two arrays or numbers; `reverse_op` serves a number on the left (None: the operator commutes)."""
 
     def function(lhs: Any, rhs: Any) -> Any:
@@ -28,7 +48,9 @@ def _binary(name: str, op: str, scalar_op: str, reverse_op: str | None, python: 
             return invoke(find(reverse_op or scalar_op), [rhs], {"scalar": float(lhs)})
         if isinstance(lhs, numeric_types) and isinstance(rhs, numeric_types):
             return python(lhs, rhs)
-        raise TypeError(f"{name} takes NDArrays and numbers, got {type(lhs).__name__} and {type(rhs).__name__}")
+        raise TypeError(
+            f"{name} takes NDArrays and numbers, got {type(lhs).__name__} and {type(rhs).__name__}"
+        )
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"Elementwise {name} of two arrays (broadcast) or of an array and a number."
@@ -50,12 +72,28 @@ maximum = _binary("maximum", "broadcast_maximum", "_maximum_scalar", None, max)
 minimum = _binary("minimum", "broadcast_minimum", "_minimum_scalar", None, min)
 equal = _binary("equal", "broadcast_equal", "_equal_scalar", None, _flag(lambda a, b: a == b))
 not_equal = _binary("not_equal", "broadcast_not_equal", "_not_equal_scalar", None, _flag(lambda a, b: a != b))
-greater = _binary("greater", "broadcast_greater", "_greater_scalar", "_lesser_scalar", _flag(lambda a, b: a > b))
-greater_equal = _binary("greater_equal", "broadcast_greater_equal", "_greater_equal_scalar", "_lesser_equal_scalar",
-                        _flag(lambda a, b: a >= b))
+greater = _binary(
+    "greater", "broadcast_greater", "_greater_scalar", "_lesser_scalar", _flag(lambda a, b: a > b)
+)
+greater_equal = _binary(
+    "greater_equal",
+    "broadcast_greater_equal",
+    "_greater_equal_scalar",
+    "_lesser_equal_scalar",
+    _flag(lambda a, b: a >= b),
+)
 lesser = _binary("lesser", "broadcast_lesser", "_lesser_scalar", "_greater_scalar", _flag(lambda a, b: a < b))
-lesser_equal = _binary("lesser_equal", "broadcast_lesser_equal", "_lesser_equal_scalar", "_greater_equal_scalar",
-                       _flag(lambda a, b: a <= b))
-logical_and = _binary("logical_and", "broadcast_logical_and", "_logical_and_scalar", None, _flag(np.logical_and))
+lesser_equal = _binary(
+    "lesser_equal",
+    "broadcast_lesser_equal",
+    "_lesser_equal_scalar",
+    "_greater_equal_scalar",
+    _flag(lambda a, b: a <= b),
+)
+logical_and = _binary(
+    "logical_and", "broadcast_logical_and", "_logical_and_scalar", None, _flag(np.logical_and)
+)
 logical_or = _binary("logical_or", "broadcast_logical_or", "_logical_or_scalar", None, _flag(np.logical_or))
-logical_xor = _binary("logical_xor", "broadcast_logical_xor", "_logical_xor_scalar", None, _flag(np.logical_xor))
+logical_xor = _binary(
+    "logical_xor", "broadcast_logical_xor", "_logical_xor_scalar", None, _flag(np.logical_xor)
+)

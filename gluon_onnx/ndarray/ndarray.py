@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from .. import _tape
 from .._runtime.session import Raw, from_numpy, raw_dtype, raw_shape, to_numpy
 from .._tape import Place, Version, state
 from ..base import MXNetError, numeric_types
-from ..context import Context, cpu, current_context
+from ..context import Context, current_context
 from ..graph.ops import find
 from . import indexing
 
@@ -67,7 +66,9 @@ class NDArray:
         if isinstance(self._raw, np.ndarray):
             np.copyto(self._raw, to_numpy(raw), casting="unsafe")
         else:
-            self._raw = raw if not isinstance(raw, np.ndarray) else from_numpy(raw, ("gpu", self._ctx.device_id))
+            self._raw = (
+                raw if not isinstance(raw, np.ndarray) else from_numpy(raw, ("gpu", self._ctx.device_id))
+            )
 
     def _raw_sum(self, other: NDArray) -> Raw:
         """The raw value of ``self + other``, not recorded."""
@@ -84,16 +85,20 @@ class NDArray:
         if self.shape != result.shape:
             raise MXNetError(f"operator {what}: the result has shape {result.shape}, out has {self.shape}")
         if state.recording and self._place is not None and self._place.entry is not None:
-            raise MXNetError(f"operator {what}: out is part of a recorded computation; in-place writes to it are not "
-                             "supported while recording")
+            raise MXNetError(
+                f"operator {what}: out is part of a recorded computation; in-place writes to it are not "
+                "supported while recording"
+            )
         self._write(result._raw)
         if result._place is not None and (self._place is None or self._place.entry is not None):
             self._place = result._place
 
     def _check_writable(self) -> None:
         if state.recording and self._place is not None and self._place.entry is not None:
-            raise MXNetError("in-place operations (+=, x[:] = ...) on the result of a recorded computation are not "
-                             "supported while recording")
+            raise MXNetError(
+                "in-place operations (+=, x[:] = ...) on the result of a recorded computation are not "
+                "supported while recording"
+            )
 
     # -- properties --------------------------------------------------------------------------------
     @property
@@ -219,7 +224,8 @@ class NDArray:
     # -- copies and devices ----------------------------------------------------------------------------
     def copy(self) -> NDArray:
         """A copy on the same device."""
-        return self._op("_copy")
+        result: NDArray = self._op("_copy")
+        return result
 
     def copyto(self, other: NDArray | Context) -> NDArray:
         """Copy into another array, or onto a device.
@@ -252,7 +258,8 @@ class NDArray:
             dtype = np.float32
         if not copy and np.dtype(dtype) == self._raw_dtype:
             return self
-        return self._op("Cast", dtype=np.dtype(dtype).name)
+        result: NDArray = self._op("Cast", dtype=np.dtype(dtype).name)
+        return result
 
     def as_nd_ndarray(self) -> NDArray:
         """This array."""
@@ -276,7 +283,9 @@ class NDArray:
         """The same memory without history."""
         return self._view(self._raw)
 
-    def backward(self, out_grad: NDArray | None = None, retain_graph: bool = False, train_mode: bool = True) -> None:
+    def backward(
+        self, out_grad: NDArray | None = None, retain_graph: bool = False, train_mode: bool = True
+    ) -> None:
         """Compute the gradients of all variables that this array depends on; see `autograd.backward`."""
         from ..autograd import backward
 
@@ -302,7 +311,9 @@ class NDArray:
         result = function(self, other)
         if result is NotImplemented:
             raise TypeError(f"unsupported operand type for an in-place operation: {type(other).__name__}")
-        self._receive(result if result._raw_dtype == self._raw_dtype else result.astype(self._raw_dtype), "in-place")
+        self._receive(
+            result if result._raw_dtype == self._raw_dtype else result.astype(self._raw_dtype), "in-place"
+        )
         return self
 
     def __add__(self, other: Any) -> Any:
@@ -314,7 +325,11 @@ class NDArray:
         return self._binary(other, "broadcast_sub", "_minus_scalar")
 
     def __rsub__(self, other: Any) -> Any:
-        return self._binary(other, "", "_rminus_scalar") if not isinstance(other, np.ndarray) else array(other) - self
+        return (
+            self._binary(other, "", "_rminus_scalar")
+            if not isinstance(other, np.ndarray)
+            else array(other) - self
+        )
 
     def __mul__(self, other: Any) -> Any:
         return self._binary(other, "broadcast_mul", "_mul_scalar")
@@ -325,19 +340,31 @@ class NDArray:
         return self._binary(other, "broadcast_div", "_div_scalar")
 
     def __rtruediv__(self, other: Any) -> Any:
-        return self._binary(other, "", "_rdiv_scalar") if not isinstance(other, np.ndarray) else array(other) / self
+        return (
+            self._binary(other, "", "_rdiv_scalar")
+            if not isinstance(other, np.ndarray)
+            else array(other) / self
+        )
 
     def __mod__(self, other: Any) -> Any:
         return self._binary(other, "broadcast_mod", "_mod_scalar")
 
     def __rmod__(self, other: Any) -> Any:
-        return self._binary(other, "", "_rmod_scalar") if not isinstance(other, np.ndarray) else array(other) % self
+        return (
+            self._binary(other, "", "_rmod_scalar")
+            if not isinstance(other, np.ndarray)
+            else array(other) % self
+        )
 
     def __pow__(self, other: Any) -> Any:
         return self._binary(other, "broadcast_power", "_power_scalar")
 
     def __rpow__(self, other: Any) -> Any:
-        return self._binary(other, "", "_rpower_scalar") if not isinstance(other, np.ndarray) else array(other) ** self
+        return (
+            self._binary(other, "", "_rpower_scalar")
+            if not isinstance(other, np.ndarray)
+            else array(other) ** self
+        )
 
     def __neg__(self) -> Any:
         return self._op("_mul_scalar", scalar=-1.0)
@@ -408,7 +435,7 @@ class NDArray:
         unknown = set(kwargs) - {"shape", "reverse"}
         if unknown:
             raise TypeError(f"reshape got unknown arguments {sorted(unknown)}; expected shape, reverse")
-        if state.recording and self._place is not None or not isinstance(self._raw, np.ndarray):
+        if (state.recording and self._place is not None) or not isinstance(self._raw, np.ndarray):
             result: NDArray = self._op("Reshape", shape=tuple(shape), reverse=reverse)
             return result
         from ..graph.ops.reshape import target_shape
@@ -449,6 +476,9 @@ def array(source: Any, ctx: Context | None = None, dtype: Any = None) -> NDArray
         value = source.asnumpy()
         dtype = dtype or value.dtype
     else:
-        value = np.asarray([x.asnumpy() if isinstance(x, NDArray) else x for x in source]
-                           if isinstance(source, list | tuple) else source)
+        value = np.asarray(
+            [x.asnumpy() if isinstance(x, NDArray) else x for x in source]
+            if isinstance(source, list | tuple)
+            else source
+        )
     return wrap(from_numpy(np.array(value, dtype=dtype or np.float32, order="C"), _device(ctx)), ctx)

@@ -16,15 +16,23 @@ from .ndarray import NDArray
 
 __all__ = ["function", "lookup", "members", "signature_text"]
 
-PREFIXES = {"contrib": "_contrib_", "linalg": "_linalg_", "random": "_random_", "image": "_image_", "sparse": "_sparse_",
-            "_internal": "_"}
+PREFIXES = {
+    "contrib": "_contrib_",
+    "linalg": "_linalg_",
+    "random": "_random_",
+    "image": "_image_",
+    "sparse": "_sparse_",
+    "_internal": "_",
+}
 _made: dict[str, Callable[..., Any]] = {}
 
 
 def signature_text(op: Operator) -> str:
     """The signature of an operator's functions, as MXNet prints it."""
     inputs = [f"*{op.variadic}"] if op.variadic else list(op.inputs)
-    params = [p if v.default is REQUIRED else f"{p}={v.default!r}" for p, v in op.params.items() if p != op.num_args]
+    params = [
+        p if v.default is REQUIRED else f"{p}={v.default!r}" for p, v in op.params.items() if p != op.num_args
+    ]
     return f"({', '.join([*inputs, *params, 'out=None', 'name=None'])})"
 
 
@@ -35,7 +43,9 @@ def function(name: str) -> Callable[..., Any]:
         return made
     op = find(name)
 
-    def call(*args: Any, out: Any = None, name: str | None = None, attr: Any = None, ctx: Any = None, **kwargs: Any) -> Any:
+    def call(
+        *args: Any, out: Any = None, name: str | None = None, attr: Any = None, ctx: Any = None, **kwargs: Any
+    ) -> Any:
         given = {k: v for k, v in kwargs.items() if v is not _Null}
         given.pop("__layout__", None)
         positional, named, params = bind_arguments(op, called, args, given, NDArray)
@@ -73,7 +83,9 @@ def lookup(namespace: str, name: str, factory: Callable[[str], Any] = function) 
     if name.startswith("__"):
         raise AttributeError(name)
     prefix = PREFIXES.get(namespace, "")
-    candidates = [prefix + name, name] if namespace in ("_internal", "image", "linalg", "random") else [prefix + name]
+    candidates = (
+        [prefix + name, name] if namespace in ("_internal", "image", "linalg", "random") else [prefix + name]
+    )
     if namespace == "_internal":
         candidates = [name]
     error: Exception | None = None
@@ -90,4 +102,6 @@ def members(namespace: str) -> list[str]:
     prefix = PREFIXES.get(namespace, "")
     if not prefix:
         return [n for n in names() if not n.startswith("_")]
-    return [n if namespace == "_internal" else n.removeprefix(prefix) for n in names() if n.startswith(prefix)]
+    return [
+        n if namespace == "_internal" else n.removeprefix(prefix) for n in names() if n.startswith(prefix)
+    ]

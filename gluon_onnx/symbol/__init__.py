@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import _internal as _internal
-from . import contrib, image, linalg, random, sparse
-from . import op as op
+from . import _internal, contrib, image, linalg, op, random, sparse
 from .functions import (
     arange,
     concatenate,
@@ -26,6 +24,38 @@ from .functions import (
 from .methods import install
 from .register import lookup, members
 from .symbol import Group, NotImplementedForSymbol, Symbol, Variable, fromjson, load, load_json, var
+
+__all__ = [
+    "Group",
+    "NotImplementedForSymbol",
+    "Symbol",
+    "Variable",
+    "_internal",
+    "arange",
+    "concatenate",
+    "contrib",
+    "eye",
+    "fromjson",
+    "full",
+    "histogram",
+    "hypot",
+    "image",
+    "linalg",
+    "linspace",
+    "load",
+    "load_json",
+    "maximum",
+    "minimum",
+    "ones",
+    "op",
+    "pow",
+    "power",
+    "random",
+    "sparse",
+    "split_v2",
+    "var",
+    "zeros",
+]
 
 install()
 

@@ -11,8 +11,22 @@ from ..base import numeric_types
 from .register import function
 from .symbol import Symbol
 
-__all__ = ["arange", "concatenate", "eye", "full", "histogram", "hypot", "linspace", "maximum", "minimum", "ones", "pow",
-           "power", "split_v2", "zeros"]
+__all__ = [
+    "arange",
+    "concatenate",
+    "eye",
+    "full",
+    "histogram",
+    "hypot",
+    "linspace",
+    "maximum",
+    "minimum",
+    "ones",
+    "pow",
+    "power",
+    "split_v2",
+    "zeros",
+]
 
 
 def _binary(name: str, op: str, scalar_op: str, reverse_op: str, python: Callable[[Any, Any], Any]) -> Any:
@@ -25,7 +39,9 @@ def _binary(name: str, op: str, scalar_op: str, reverse_op: str, python: Callabl
             return function(reverse_op)(right, scalar=left)
         if isinstance(left, numeric_types) and isinstance(right, numeric_types):
             return python(left, right)
-        raise TypeError(f"{name} takes Symbols and numbers, got {type(left).__name__} and {type(right).__name__}")
+        raise TypeError(
+            f"{name} takes Symbols and numbers, got {type(left).__name__} and {type(right).__name__}"
+        )
 
     apply.__name__ = apply.__qualname__ = name
     apply.__doc__ = f"Elementwise {name} of two symbols, or of a symbol and a number."
@@ -57,23 +73,42 @@ def ones(shape: int | Sequence[int], dtype: Any = None, **kwargs: Any) -> Symbol
 
 def full(shape: int | Sequence[int], val: float, dtype: Any = None, **kwargs: Any) -> Symbol:
     """A tensor with every element `val`."""
-    result: Symbol = function("_full")(shape=_shape(shape), dtype=dtype or np.float32, value=float(val), **kwargs)
+    result: Symbol = function("_full")(
+        shape=_shape(shape), dtype=dtype or np.float32, value=float(val), **kwargs
+    )
     return result
 
 
-def arange(start: float, stop: float | None = None, step: float = 1.0, repeat: int = 1, infer_range: bool = False,
-           name: str | None = None, dtype: Any = None) -> Symbol:
+def arange(
+    start: float,
+    stop: float | None = None,
+    step: float = 1.0,
+    repeat: int = 1,
+    infer_range: bool = False,
+    name: str | None = None,
+    dtype: Any = None,
+) -> Symbol:
     """Evenly spaced values in ``[start, stop)``, each `repeat` times."""
-    result: Symbol = function("_arange")(start=start, stop=stop, step=step, repeat=repeat, infer_range=infer_range, name=name,
-                                         dtype=dtype or np.float32)
+    result: Symbol = function("_arange")(
+        start=start,
+        stop=stop,
+        step=step,
+        repeat=repeat,
+        infer_range=infer_range,
+        name=name,
+        dtype=dtype or np.float32,
+    )
     return result
 
 
-def linspace(start: float, stop: float, num: int, endpoint: bool = True, name: str | None = None, dtype: Any = None) -> Symbol:
+def linspace(
+    start: float, stop: float, num: int, endpoint: bool = True, name: str | None = None, dtype: Any = None
+) -> Symbol:
     """`num` evenly spaced values from `start` to `stop`."""
     step = (stop - start) / (num - 1 if endpoint else num) if num > 1 else 1.0
-    result: Symbol = function("_linspace")(start=start, stop=stop, step=step, num=num, endpoint=endpoint, name=name,
-                                           dtype=dtype or np.float32)
+    result: Symbol = function("_linspace")(
+        start=start, stop=stop, step=step, num=num, endpoint=endpoint, name=name, dtype=dtype or np.float32
+    )
     return result
 
 
@@ -89,17 +124,26 @@ def concatenate(symbols: Sequence[Symbol], axis: int = 0, **kwargs: Any) -> Symb
     return result
 
 
-def split_v2(ary: Symbol, indices_or_sections: int | Sequence[int], axis: int = 0, squeeze_axis: bool = False) -> Symbol:
+def split_v2(
+    ary: Symbol, indices_or_sections: int | Sequence[int], axis: int = 0, squeeze_axis: bool = False
+) -> Symbol:
     """Split along an axis into equal sections (an integer) or at the given indices."""
     if isinstance(indices_or_sections, int):
-        result: Symbol = function("_split_v2")(ary, sections=indices_or_sections, indices=(), axis=axis, squeeze_axis=squeeze_axis)
+        result: Symbol = function("_split_v2")(
+            ary, sections=indices_or_sections, indices=(), axis=axis, squeeze_axis=squeeze_axis
+        )
     else:
-        result = function("_split_v2")(ary, indices=(0, *indices_or_sections), axis=axis, squeeze_axis=squeeze_axis)
+        result = function("_split_v2")(
+            ary, indices=(0, *indices_or_sections), axis=axis, squeeze_axis=squeeze_axis
+        )
     return result
 
 
 def histogram(a: Symbol, bins: Any = 10, range: Any = None, **kwargs: Any) -> Symbol:
     """Counts of values in bins: an integer number of bins over `range`, or a symbol of bin edges."""
-    result: Symbol = function("_histogram")(a, bins, **kwargs) if isinstance(bins, Symbol) else \
-        function("_histogram")(data=a, bin_cnt=bins, range=range, **kwargs)
+    result: Symbol = (
+        function("_histogram")(a, bins, **kwargs)
+        if isinstance(bins, Symbol)
+        else function("_histogram")(data=a, bin_cnt=bins, range=range, **kwargs)
+    )
     return result

@@ -57,7 +57,12 @@ def install() -> None:
     for name in METHODS:
         if not hasattr(Symbol, name):
             setattr(Symbol, name, _method(name))
-    special = {"transpose": _transpose, "expand_dims": _expand_dims, "squeeze": _squeeze, "flatten": _flatten,
-               "split_v2": _split_v2}
+    special = {
+        "transpose": _transpose,
+        "expand_dims": _expand_dims,
+        "squeeze": _squeeze,
+        "flatten": _flatten,
+        "split_v2": _split_v2,
+    }
     for name, method in special.items():
         setattr(Symbol, name, method)

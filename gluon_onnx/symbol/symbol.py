@@ -17,7 +17,6 @@ from ..graph.exporters.symbol_json import to_json
 from ..graph.importers.symbol_json import load_json as _load_json
 from ..graph.infer import infer_shapes, infer_types
 from ..graph.scopes import current_attributes
-from ..graph.shapes import is_complete
 from ..graph.symbol import Node
 
 __all__ = ["Group", "Symbol", "Variable", "fromjson", "load", "load_json", "var"]
@@ -59,16 +58,20 @@ class Symbol(graph_symbol.Symbol):
         """The same, with 0 for dimensions and () for shapes that stay unknown."""
         return self._infer_shape(args, kwargs)
 
-    def _infer_shape(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[list[Any], list[Any], list[Any]]:
+    def _infer_shape(
+        self, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> tuple[list[Any], list[Any], list[Any]]:
         arguments, auxiliary = self.inputs()
         known: dict[str, PartialShape] = {}
         for name, shape in self._named(args, kwargs, "infer_shape").items():
             if shape is not None:
                 known[name] = tuple(None if d in (0, -1) else int(d) for d in shape) or None
         shapes = infer_shapes(self, known)
-        return ([_public(shapes.get((v, 0))) for v in arguments],
-                [_public(shapes.get(h)) for h in self.heads],
-                [_public(shapes.get((v, 0))) for v in auxiliary])
+        return (
+            [_public(shapes.get((v, 0))) for v in arguments],
+            [_public(shapes.get(h)) for h in self.heads],
+            [_public(shapes.get((v, 0))) for v in auxiliary],
+        )
 
     def _named(self, args: Sequence[Any], kwargs: Mapping[str, Any], what: str) -> dict[str, Any]:
         if args and kwargs:
@@ -89,14 +92,19 @@ class Symbol(graph_symbol.Symbol):
         given = self._named(args, kwargs, "infer_type")
         known = {k: None if v is None else np.dtype(v) for k, v in given.items()}
         types = infer_types(self, known)
-        if any(types.get((v, 0)) is None for v in (*arguments, *auxiliary)) or any(types.get(h) is None for h in self.heads):
+        if any(types.get((v, 0)) is None for v in (*arguments, *auxiliary)) or any(
+            types.get(h) is None for h in self.heads
+        ):
             first = next((v.name for v in arguments if types.get((v, 0)) is None), None)
             while first is not None:  # fill in float32, one argument after the other
                 known[first] = np.dtype(np.float32)
                 types = infer_types(self, known)
                 first = next((v.name for v in (*arguments, *auxiliary) if types.get((v, 0)) is None), None)
-        return ([_scalar(types.get((v, 0))) for v in arguments], [_scalar(types.get(h)) for h in self.heads],
-                [_scalar(types.get((v, 0))) for v in auxiliary])
+        return (
+            [_scalar(types.get((v, 0))) for v in arguments],
+            [_scalar(types.get(h)) for h in self.heads],
+            [_scalar(types.get((v, 0))) for v in auxiliary],
+        )
 
     infer_type_partial = infer_type
 
@@ -349,10 +357,14 @@ def var(
     if init is not None:
         attrs["__init__"] = init if isinstance(init, str) else init.dumps()
     if stype is not None and stype != "default":
-        raise MXNetError(f"variable {name!r}: storage type {stype!r} is not supported; only 'default' (dense)")
+        raise MXNetError(
+            f"variable {name!r}: storage type {stype!r} is not supported; only 'default' (dense)"
+        )
     for key, value in kwargs.items():
         if not (key.startswith("__") and key.endswith("__")):
-            raise ValueError(f"attribute name {key!r} is not supported; attribute names begin and end with double underscores")
+            raise ValueError(
+                f"attribute name {key!r} is not supported; attribute names begin and end with double underscores"
+            )
         attrs[key] = str(value)
     return Symbol([(Node(None, name, attrs), 0)])
 

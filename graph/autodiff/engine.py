@@ -105,13 +105,18 @@ def _dependents(nodes: Sequence[ir.Node], wrt: Sequence[Tensor]) -> set[ir.Value
 
 
 def _apply(
-    g: Builder, node: ir.Node, dys: Sequence[Tensor | None], depends: set[ir.Value], grads: dict[ir.Value, Tensor]
+    g: Builder,
+    node: ir.Node,
+    dys: Sequence[Tensor | None],
+    depends: set[ir.Value],
+    grads: dict[ir.Value, Tensor],
 ) -> None:
     function = _rule_of(node)
     if function is None:
         where = node.metadata_props.get("node")
         raise NotDifferentiableError(
-            f"no gradient rule for the ONNX operator {node.op_type!r}" + (f" (in node {where!r})" if where else "")
+            f"no gradient rule for the ONNX operator {node.op_type!r}"
+            + (f" (in node {where!r})" if where else "")
         )
     given = [dy if dy is not None or not v.name else None for dy, v in zip(dys, node.outputs, strict=True)]
     result = function(g, node, *given)
@@ -148,7 +153,10 @@ def _through_expansion(g: Builder, node: ir.Node, *dys: Tensor | None) -> Sequen
     back: dict[ir.Value, Tensor] = {v: x for x, v in values.items()}
     back.update({cotangents[i]: dy for i, dy in enumerate(dys) if dy is not None})
     g.replay(inner.nodes, back)
-    grads = {x: (None if d is None else g._copied(d, back)) for x, d in zip(dict.fromkeys(inputs), found, strict=True)}
+    grads = {
+        x: (None if d is None else g._copied(d, back))
+        for x, d in zip(dict.fromkeys(inputs), found, strict=True)
+    }
     once: set[ir.Value] = set()
     result: list[Gradient] = []
     for x in inputs:  # an input that occurs twice gets its whole gradient once
@@ -232,7 +240,11 @@ def _cut(
     b = Builder()
     b._texts.update(g._texts)
     mapped: dict[ir.Value, Tensor] = {}
-    for t in [forward_inputs[i] for i in used_inputs] + [ours[i] for i in used_outputs] + [tensor(v) for v in saved]:
+    for t in (
+        [forward_inputs[i] for i in used_inputs]
+        + [ours[i] for i in used_outputs]
+        + [tensor(v) for v in saved]
+    ):
         mapped[t] = b.input(str(t.name), t.dt, t.dims)
     for i in heads:
         mapped[cotangents[i]] = b.input(f"head_gradient{i}", cotangents[i].dt, cotangents[i].dims)
@@ -245,7 +257,12 @@ def _cut(
 
 
 def _forward_program(
-    program: Program, saved: Sequence[ir.Value], g: Builder, boundary: int, inputs: Sequence[Tensor], ours: Sequence[Tensor]
+    program: Program,
+    saved: Sequence[ir.Value],
+    g: Builder,
+    boundary: int,
+    inputs: Sequence[Tensor],
+    ours: Sequence[Tensor],
 ) -> Program:
     f = Builder()
     mapped: dict[ir.Value, Tensor] = {t: f.input(str(t.name), t.dt, t.dims) for t in inputs}
@@ -281,5 +298,7 @@ def joint(program: Program, wrt: Sequence[int], heads: Sequence[int]) -> Program
     g.replay(program.nodes, values)
     outputs = [g._copied(program.outputs[i], values) for i in heads]
     found = vjp(g, outputs, cotangents, [inputs[i] for i in wrt])
-    results = [g.fill(inputs[i].dims, 0, inputs[i].dt) if d is None else d for i, d in zip(wrt, found, strict=True)]
+    results = [
+        g.fill(inputs[i].dims, 0, inputs[i].dt) if d is None else d for i, d in zip(wrt, found, strict=True)
+    ]
     return finish(g, results, names=[f"gradient_{inputs[i].name}" for i in wrt])

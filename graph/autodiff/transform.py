@@ -52,7 +52,9 @@ def differentiate(
         loss = read.outputs[0]
     for name in [loss, *(wrt or [])]:
         if name not in read.values:
-            raise GraphError(f"the model has no value named {name!r}; inputs are {read.inputs}, outputs {read.outputs}")
+            raise GraphError(
+                f"the model has no value named {name!r}; inputs are {read.inputs}, outputs {read.outputs}"
+            )
     if wrt is None:
         candidates = read.initializers or read.inputs
         wrt = [n for n in candidates if differentiable(read.values[n].dt)]
@@ -63,6 +65,8 @@ def differentiate(
     found = vjp(g, [head], [seed], [read.values[n] for n in wrt])
     unrelated = [n for n, d in zip(wrt, found, strict=True) if d is None]
     if unrelated:
-        raise NotDifferentiableError(f"{loss!r} does not depend on {unrelated} through differentiable operators")
+        raise NotDifferentiableError(
+            f"{loss!r} does not depend on {unrelated} through differentiable operators"
+        )
     outputs = [read.values[n] for n in read.outputs] + [d for d in found if d is not None]
     return finish(g, outputs, names=[*read.outputs, *(f"{n}_grad" for n in wrt)]).model

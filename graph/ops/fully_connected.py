@@ -19,7 +19,14 @@ def _present(a: Any) -> list[str]:
 
 @operator("FullyConnected", "_sparse_FullyConnected", present=_present)
 def fully_connected(
-    g: Builder, data: Tensor, weight: Tensor, bias: Tensor | None = None, *, num_hidden: int, no_bias: bool = False, flatten: bool = True
+    g: Builder,
+    data: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    *,
+    num_hidden: int,
+    no_bias: bool = False,
+    flatten: bool = True,
 ) -> Tensor:
     """FullyConnected(data, weight, bias=None, num_hidden, no_bias=False, flatten=True)
 
@@ -27,10 +34,14 @@ def fully_connected(
     is transformed. `weight` is (num_hidden, input size).
     """
     if weight.dims[0] != num_hidden:
-        raise ShapeError(f"argument 'weight': expected {num_hidden} rows (num_hidden), got shape {weight.dims}")
+        raise ShapeError(
+            f"argument 'weight': expected {num_hidden} rows (num_hidden), got shape {weight.dims}"
+        )
     x = g.reshape(data, (data.dims[0], prod(data.dims[1:]))) if flatten else data
     if x.dims[-1] != weight.dims[1]:
-        raise ShapeError(f"argument 'weight': expected {x.dims[-1]} columns (input size), got shape {weight.dims}")
+        raise ShapeError(
+            f"argument 'weight': expected {x.dims[-1]} columns (input size), got shape {weight.dims}"
+        )
     if x.ndim == 2:
         return g.op("Gemm", x, weight, bias, transB=1)
     y = g.op("MatMul", x, g.transpose(weight, [1, 0]))

@@ -83,7 +83,9 @@ class Operator:
         self._parsed: dict[tuple[tuple[str, Any], ...], Attrs] = {}
 
     # -- declaration helpers -------------------------------------------------------------------
-    def infer_shape(self, rule: Callable[[ShapeContext, Attrs], None]) -> Callable[[ShapeContext, Attrs], None]:
+    def infer_shape(
+        self, rule: Callable[[ShapeContext, Attrs], None]
+    ) -> Callable[[ShapeContext, Attrs], None]:
         """Decorator: a rule that derives unknown input (and output) shapes from known ones."""
         self.shape_rule = rule
         return rule
@@ -121,7 +123,9 @@ class Operator:
                 except AttributeParseError as e:
                     raise AttributeParseError(f"operator {self.name}: {e}") from e
             elif param.default is REQUIRED:
-                raise AttributeParseError(f"operator {self.name}: required parameter {name!r} ({param.kind}) is missing")
+                raise AttributeParseError(
+                    f"operator {self.name}: required parameter {name!r} ({param.kind}) is missing"
+                )
             else:
                 values[name] = param.default
         attrs = Attrs(values)
@@ -156,7 +160,12 @@ class Operator:
         return ["output"] if n == 1 else [f"output{i}" for i in range(n)]
 
     def lower(
-        self, g: Builder, inputs: Sequence[Tensor], attrs: Attrs, names: Sequence[str], dynamic: Mapping[str, Tensor] | None = None
+        self,
+        g: Builder,
+        inputs: Sequence[Tensor],
+        attrs: Attrs,
+        names: Sequence[str],
+        dynamic: Mapping[str, Tensor] | None = None,
     ) -> tuple[Tensor, ...]:
         """Emit ONNX nodes for one call.
 
@@ -175,14 +184,18 @@ class Operator:
         except ShapeError as e:
             shapes = ", ".join(f"{n}={t.dims}" for n, t in zip(names, inputs, strict=True))
             node = g.metadata.get("node", "")
-            raise ShapeError(f"operator {self.name}{f' (node {node!r})' if node else ''} with {shapes}: {e}") from e
+            raise ShapeError(
+                f"operator {self.name}{f' (node {node!r})' if node else ''} with {shapes}: {e}"
+            ) from e
         return result if isinstance(result, tuple) else (result,)
 
     def __repr__(self) -> str:
         return f"<Operator {self.name}>"
 
 
-def _declaration(function: Callable[..., Any]) -> tuple[tuple[str, ...], frozenset[str], str | None, dict[str, Param]]:
+def _declaration(
+    function: Callable[..., Any],
+) -> tuple[tuple[str, ...], frozenset[str], str | None, dict[str, Param]]:
     hints = typing.get_type_hints(function, include_extras=True)
     inputs: list[str] = []
     optional: set[str] = set()

@@ -62,7 +62,9 @@ def target_shape(source: Sequence[DimLike], codes: Sequence[int], reverse: bool 
             first: DimLike = whole // b if a == -1 else a
             second: DimLike = whole // a if b == -1 else b
             if first * second != whole:
-                raise ShapeError(f"shape codes {tuple(codes)}: {whole} does not split into {first} and {second}")
+                raise ShapeError(
+                    f"shape codes {tuple(codes)}: {whole} does not split into {first} and {second}"
+                )
             result += [first, second]
             i += 2
         elif code > 0:
@@ -76,7 +78,9 @@ def target_shape(source: Sequence[DimLike], codes: Sequence[int], reverse: bool 
         rest = prod(result)
         result[unknown] = total // rest if rest != 0 else 0
     if prod(result) != total:
-        raise ShapeError(f"cannot reshape {tuple(source)} to {tuple(codes)}: {prod(result)} elements are not {total}")
+        raise ShapeError(
+            f"cannot reshape {tuple(source)} to {tuple(codes)}: {prod(result)} elements are not {total}"
+        )
     return result
 
 
@@ -96,7 +100,13 @@ def _reversed(codes: Sequence[int]) -> list[int]:
 
 @operator("Reshape", "reshape")
 def reshape(
-    g: Builder, data: Tensor, *, shape: Ints = (), reverse: bool = False, target_shape: Ints = (), keep_highest: bool = False
+    g: Builder,
+    data: Tensor,
+    *,
+    shape: Ints = (),
+    reverse: bool = False,
+    target_shape: Ints = (),
+    keep_highest: bool = False,
 ) -> Tensor:
     """Reshape(data, shape=(), reverse=False, target_shape=(), keep_highest=False)
 
@@ -117,7 +127,13 @@ _target = target_shape  # the operator's parameter has the same name
 @reshape.infer_shape
 def _(s: Any, a: Any) -> None:
     data = s["data"]
-    if data is not None and 0 not in a.shape and -1 not in a.shape and all(c > 0 for c in a.shape) and a.shape:
+    if (
+        data is not None
+        and 0 not in a.shape
+        and -1 not in a.shape
+        and all(c > 0 for c in a.shape)
+        and a.shape
+    ):
         s.set(0, tuple(a.shape))
 
 

@@ -12,7 +12,18 @@ import numpy as np
 
 from ..errors import AttributeParseError
 
-__all__ = ["Attrs", "DType", "Floats", "Ints", "OptInts", "Param", "REQUIRED", "Scalar", "format_value", "param_of"]
+__all__ = [
+    "Attrs",
+    "DType",
+    "Floats",
+    "Ints",
+    "OptInts",
+    "Param",
+    "REQUIRED",
+    "Scalar",
+    "format_value",
+    "param_of",
+]
 
 REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "required"})()
 
@@ -23,8 +34,21 @@ OptInts = tuple[int | None, ...]  # entries may be None (slices)
 # A number that does not change what is compiled: an eager call passes it as an input of the program.
 Scalar = Annotated[float, "dynamic"]
 
-_DTYPES = {"float32", "float64", "float16", "bfloat16", "uint8", "int8", "int32", "int64", "bool", "int16", "uint16",
-           "uint32", "uint64"}
+_DTYPES = {
+    "float32",
+    "float64",
+    "float16",
+    "bfloat16",
+    "uint8",
+    "int8",
+    "int32",
+    "int64",
+    "bool",
+    "int16",
+    "uint16",
+    "uint32",
+    "uint64",
+}
 _MISSING = (None, "None", "none", "")
 
 
@@ -63,7 +87,9 @@ class Param:
     dynamic : whether the value may change without compiling again.
     """
 
-    def __init__(self, name: str, kind: str, parse: Callable[[Any], Any], default: Any, dynamic: bool, optional: bool):
+    def __init__(
+        self, name: str, kind: str, parse: Callable[[Any], Any], default: Any, dynamic: bool, optional: bool
+    ):
         self.name = name
         self.kind = kind
         self._parse = parse
@@ -101,8 +127,11 @@ def _float(value: Any) -> float:
 
 def _bool(value: Any) -> bool:
     if isinstance(value, str):
-        return {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}[value.lower()] \
-            if value.lower() in ("true", "false", "1", "0", "yes", "no") else bool(int(value))
+        return (
+            {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}[value.lower()]
+            if value.lower() in ("true", "false", "1", "0", "yes", "no")
+            else bool(int(value))
+        )
     if isinstance(value, bool | np.bool_ | int | np.integer | float):
         return bool(value)
     raise ValueError(value)

@@ -25,7 +25,9 @@ def backward(p: gluon.Parameter) -> None:
 @pytest.mark.parametrize("update_on_kvstore", [None, False])
 def test_gradients_of_all_contexts_are_summed(count: int, update_on_kvstore: bool | None) -> None:
     p = parameter([mx.cpu(i) for i in range(count)])
-    trainer = gluon.Trainer([p], "sgd", {"learning_rate": 1.0, "momentum": 0.5}, update_on_kvstore=update_on_kvstore)
+    trainer = gluon.Trainer(
+        [p], "sgd", {"learning_rate": 1.0, "momentum": 0.5}, update_on_kvstore=update_on_kvstore
+    )
     for expected in (-1 * count, -2.5 * count):
         backward(p)
         trainer.step(1)
@@ -46,7 +48,7 @@ def test_stale_gradients_are_an_error() -> None:
     q.initialize()
     trainer = gluon.Trainer([p, q], "sgd")
     backward(p)
-    with pytest.raises(UserWarning, match="`unused`.*not been updated by backward"):
+    with pytest.raises(UserWarning, match=r"no backward has written the gradient of `unused`"):
         trainer.step(1)
     trainer.step(1, ignore_stale_grad=True)
 
@@ -65,7 +67,9 @@ def test_learning_rate_can_be_set_and_scheduled() -> None:
     trainer = gluon.Trainer([p], "sgd", {"learning_rate": 1.0})
     trainer.set_learning_rate(0.25)
     assert trainer.learning_rate == 0.25
-    scheduled = gluon.Trainer([p], "sgd", {"learning_rate": 1.0, "lr_scheduler": mx.lr_scheduler.FactorScheduler(1, 0.5)})
+    scheduled = gluon.Trainer(
+        [p], "sgd", {"learning_rate": 1.0, "lr_scheduler": mx.lr_scheduler.FactorScheduler(1, 0.5)}
+    )
     with pytest.raises(UserWarning):
         scheduled.set_learning_rate(2.0)
 

@@ -16,7 +16,9 @@ N = Dim.symbol("n")
 
 
 def run(program: Program, *arrays: np.ndarray) -> list[np.ndarray]:
-    session = onnxruntime.InferenceSession(program.model.SerializeToString(), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        program.model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
     return session.run(None, dict(zip(program.input_names, arrays, strict=True)))
 
 
@@ -42,8 +44,9 @@ def test_values_of_dimension_expressions(size: int) -> None:
     g = Builder()
     x = g.input("x", np.float32, (N, 2))
     expression = (N * 3 + 1) // 2 - N
-    (result,) = run(finish(g, [g.shape_tensor([N, expression, 5]), g.op("Identity", x)]),
-                    np.zeros((size, 2), np.float32))[:1]
+    (result,) = run(
+        finish(g, [g.shape_tensor([N, expression, 5]), g.op("Identity", x)]), np.zeros((size, 2), np.float32)
+    )[:1]
     assert result.tolist() == [size, (size * 3 + 1) // 2 - size, 5]
 
 
@@ -51,7 +54,10 @@ def test_outputs_may_be_inputs_constants_and_repeat() -> None:
     g = Builder()
     x = g.input("x", np.float32, (2,))
     y = g.op("Neg", x)
-    results = run(finish(g, [x, y, y, g.const(np.array([7], np.int64))], names=["a", "b", "c", "d"]), np.ones(2, np.float32))
+    results = run(
+        finish(g, [x, y, y, g.const(np.array([7], np.int64))], names=["a", "b", "c", "d"]),
+        np.ones(2, np.float32),
+    )
     assert [r.tolist() for r in results] == [[1, 1], [-1, -1], [-1, -1], [7]]
 
 
@@ -111,8 +117,14 @@ def _broken(damage: str) -> Program:
 
 @pytest.mark.parametrize(
     ("damage", "message"),
-    [("order", "before it is defined"), ("shape", "claims shape"), ("type", "claims type"), ("name", "taken"),
-     ("output", "not defined"), ("update", "claims type|cannot update")],
+    [
+        ("order", "before it is defined"),
+        ("shape", "claims shape"),
+        ("type", "claims type"),
+        ("name", "taken"),
+        ("output", "not defined"),
+        ("update", "claims type|cannot update"),
+    ],
 )
 def test_verifier_refuses(damage: str, message: str) -> None:
     with pytest.raises(VerificationError, match=message):

@@ -36,7 +36,9 @@ def test_quotients_that_do_not_divide_are_kept() -> None:
     assert isinstance(q, Dim) and q.symbols() == {"h"}
 
 
-@pytest.mark.parametrize(("value", "other", "expected"), [(H + 3, 4, True), (H, 1, True), (H, 0, True), (1 - H, 1, False)])
+@pytest.mark.parametrize(
+    ("value", "other", "expected"), [(H + 3, 4, True), (H, 1, True), (H, 0, True), (1 - H, 1, False)]
+)
 def test_comparisons_that_hold_for_every_positive_size(value: Dim, other: int, expected: bool) -> None:
     assert (value >= other) is expected
 

@@ -24,8 +24,11 @@ def matmul(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
 
     def right() -> Tensor:
         if b.ndim == 2 and a.ndim > 2:  # one product over all rows instead of a sum of many
-            rows = g.op("Reshape", a, g.ints(-1, *[d for d in a.dims[-1:] if isinstance(d, int)])) \
-                if isinstance(a.dims[-1], int) else None
+            rows = (
+                g.op("Reshape", a, g.ints(-1, *[d for d in a.dims[-1:] if isinstance(d, int)]))
+                if isinstance(a.dims[-1], int)
+                else None
+            )
             if rows is not None and isinstance(dy.dims[-1], int):
                 return g.op("Gemm", rows, g.op("Reshape", dy, g.ints(-1, dy.dims[-1])), transA=1)
         return g.op("MatMul", swap(g, a), dy)
@@ -67,11 +70,24 @@ def gemm(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
     def right() -> Tensor:
         return product(dy, a, 1, ta) if tb else product(a, dy, 1 - ta, 0)
 
-    return left, right, lambda: column_sum(g, dy, tensor(n.inputs[2])) * beta if beta != 1.0 else column_sum(g, dy, tensor(n.inputs[2]))
+    return (
+        left,
+        right,
+        lambda: (
+            column_sum(g, dy, tensor(n.inputs[2])) * beta
+            if beta != 1.0
+            else column_sum(g, dy, tensor(n.inputs[2]))
+        ),
+    )
 
 
 def column_sum(g: Builder, dy: Tensor, like: Tensor) -> Tensor:
-    """The gradient of an operand that was added to a matrix. A sum over rows is a product with ones, which is faster."""
-    if like.ndim <= 2 and like.dims[-1:] == dy.dims[-1:] and like.dims[:-1] in ((), (1,)) and isinstance(dy.dims[0], int):
+    """The gradient of an operand added to a matrix: a sum over rows, which is fastest as a product with ones."""
+    if (
+        like.ndim <= 2
+        and like.dims[-1:] == dy.dims[-1:]
+        and like.dims[:-1] in ((), (1,))
+        and isinstance(dy.dims[0], int)
+    ):
         return g.reshape(g.op("Gemm", g.fill((1, dy.dims[0]), 1, dy.dt), dy), like.dims)
     return g.sum_to(dy, like.dims)

@@ -1,0 +1,50 @@
+"""One peer of a benchmark: answers requests on standard input, a JSON object a line."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+
+def calibrated(step: Callable[[], Any], seconds: float) -> int:
+    """How many steps take about `seconds`."""
+    for _ in range(3):
+        step()
+    start = time.perf_counter()
+    step()
+    once = max(time.perf_counter() - start, 1e-7)
+    return max(1, int(seconds / once))
+
+
+def main() -> None:
+    """Serve requests until the input ends."""
+    backend = importlib.import_module(f"cases_{sys.argv[1]}")
+    answers, sys.stdout = sys.stdout, sys.stderr  # libraries that print must not break the protocol
+    steps: dict[str, tuple[Callable[[], Any], int]] = {}
+    for line in sys.stdin:
+        request = json.loads(line)
+        if "prepare" in request:
+            make = backend.CASES.get(request["prepare"])
+            if make is not None:
+                step = make()
+                steps[request["prepare"]] = (step, calibrated(step, request["seconds"]))
+            answer: dict[str, Any] = {"ok": make is not None}
+        else:
+            step, count = steps[request["run"]]
+            wall, cpu = time.perf_counter(), time.process_time()
+            for _ in range(count):
+                step()
+            answer = {
+                "wall": (time.perf_counter() - wall) / count * 1e3,
+                "cpu": (time.process_time() - cpu) / count * 1e3,
+            }
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()

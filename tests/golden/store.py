@@ -15,7 +15,7 @@ HERE = pathlib.Path(__file__).parent
 Golden = dict[str, np.ndarray]
 
 
-def write(family: str, values: Golden, fingerprints: dict[str, int]) -> pathlib.Path:
+def write(family: str, values: Golden, fingerprints: dict[str, int], folder: pathlib.Path = HERE) -> pathlib.Path:
     """Write the arrays of a family; the same arrays always give the same bytes."""
     entries: dict[str, tuple[str, tuple[int, ...]]] = {}
     flat: dict[str, list[np.ndarray]] = {}
@@ -24,14 +24,14 @@ def write(family: str, values: Golden, fingerprints: dict[str, int]) -> pathlib.
         flat.setdefault(value.dtype.name, []).append(value.reshape(-1))
     text = json.dumps({"rows": fingerprints, "arrays": entries}, separators=(",", ":"))
     arrays = {name: np.concatenate(parts) for name, parts in sorted(flat.items())}
-    path = HERE / f"{family}.npz"
+    path = folder / f"{family}.npz"
     np.savez_compressed(path, index=np.frombuffer(text.encode(), dtype="uint8"), **{f"_{k}": v for k, v in arrays.items()})
     return path
 
 
-def read(family: str) -> tuple[Golden, dict[str, int]]:
+def read(family: str, folder: pathlib.Path = HERE) -> tuple[Golden, dict[str, int]]:
     """The arrays of a family by ``id|dtype|name``, and the fingerprints of the rows they were made for."""
-    with np.load(HERE / f"{family}.npz") as stored:
+    with np.load(folder / f"{family}.npz") as stored:
         index = json.loads(stored["index"].tobytes())
         flat = {name[1:]: stored[name] for name in stored.files if name != "index"}
     position = dict.fromkeys(flat, 0)
@@ -41,3 +41,9 @@ def read(family: str) -> tuple[Golden, dict[str, int]]:
         position[dtype] = start + int(np.prod(shape))
         values[key] = flat[dtype][start : position[dtype]].reshape(shape)
     return values, index["rows"]
+
+
+def of_row(values: Golden, row: str, dtype: str) -> Golden:
+    """The values of one row, by name: ``out0``, ``grad1``, ``state2``."""
+    names = [f"{kind}{index}" for kind in ("out", "grad", "state") for index in range(32)]
+    return {name: values[key] for name in names if (key := f"{row}|{dtype}|{name}") in values}

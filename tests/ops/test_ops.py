@@ -22,7 +22,8 @@ from gluon_onnx.graph.ops import find
 from gluon_onnx.graph.program import Program
 from tests.golden import store
 from tests.ops import runner
-from tests.ops.cases import FAMILIES, TOLERANCE, Case, all_cases
+from tests.ops.cases import FAMILIES, Case, all_cases
+from tests.ops.compare import compare
 from tests.ops.unsupported import UNSUPPORTED
 
 _read = functools.cache(store.read)
@@ -42,23 +43,13 @@ def _rows(**wanted: bool) -> list[Any]:
 def _golden(family: str, row: Case, dtype: str) -> dict[str, np.ndarray]:
     values, fingerprints = _read(family)
     assert fingerprints.get(row.id) == row.fingerprint(), "the row has changed since its golden values were made"
-    start = f"{row.id}|{dtype}|"
-    return {key.removeprefix(start): value for key, value in values.items() if key.startswith(start)}
-
-
-def _compare(row: Case, found: dict[str, np.ndarray], golden: dict[str, np.ndarray]) -> None:
-    assert sorted(found) == sorted([*golden, *row.unchecked])
-    for name, value in golden.items():
-        assert found[name].dtype == value.dtype, f"{name}: expected {value.dtype}, got {found[name].dtype}"
-        assert found[name].shape == value.shape, f"{name}: expected shape {value.shape}, got {found[name].shape}"
-        rtol, atol = row.tolerance.get(value.dtype.name, TOLERANCE.get(value.dtype.name, (0, 0)))
-        np.testing.assert_allclose(found[name], value, rtol, atol, equal_nan=True, err_msg=name)
+    return store.of_row(values, row.id, dtype)
 
 
 @pytest.mark.parametrize(("family", "row", "dtype"), _rows(imperative=True))
 def test_eager(family: str, row: Case, dtype: str) -> None:
     """Outputs, gradients through autograd, and updated states of an imperative call."""
-    _compare(row, runner.run_eager(mx, row, dtype), _golden(family, row, dtype))
+    compare(row, runner.run_eager(mx, row, dtype), _golden(family, row, dtype))
 
 
 @pytest.mark.parametrize(("family", "row", "dtype"), _rows(symbol=True))
@@ -67,13 +58,13 @@ def test_symbol(family: str, row: Case, dtype: str) -> None:
     golden = _golden(family, row, dtype)
     if not row.train:
         golden = {k: v for k, v in golden.items() if not k.startswith("grad")}
-    _compare(row, runner.run_symbol(mx, row, dtype), golden)
+    compare(row, runner.run_symbol(mx, row, dtype), golden)
 
 
 @pytest.mark.parametrize(("family", "row", "dtype"), _rows(symbol=True, inputs=True, states=False))
 def test_hybridized(family: str, row: Case, dtype: str) -> None:
     """The same through a hybridized block."""
-    _compare(row, runner.run_hybridized(mx, row, dtype), _golden(family, row, dtype))
+    compare(row, runner.run_hybridized(mx, row, dtype), _golden(family, row, dtype))
 
 
 def _run_file(program: Program, path: pathlib.Path, feeds: list[np.ndarray]) -> list[Any]:
@@ -108,4 +99,4 @@ def test_exported(family: str, row: Case, dtype: str, tmp_path: pathlib.Path) ->
         feeds = [*arrays, *(row.head(i, results[i].shape, results[i].dtype.name) for i in heads)]
         grads = _run_file(gradient, tmp_path / "gradient.onnx", feeds)
         found.update({f"grad{i}": value for i, value in zip(wanted, grads, strict=True)})
-    _compare(row, found, _golden(family, row, dtype))
+    compare(row, found, _golden(family, row, dtype))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import pkgutil
 
@@ -13,7 +14,7 @@ __all__ = ["FAMILIES", "FLOATS", "TOLERANCE", "Case", "Spec", "all_cases", "case
 FAMILIES: tuple[str, ...] = tuple(sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")))
 
 
-def all_cases(family: str) -> list[Case]:
-    """The rows of a family."""
+def all_cases(family: str, salt: str = "") -> list[Case]:
+    """The rows of a family, with other random inputs for another `salt`."""
     rows: list[Case] = importlib.import_module(f"{__name__}.{family}").CASES
-    return rows
+    return [dataclasses.replace(row, salt=salt) for row in rows] if salt else rows

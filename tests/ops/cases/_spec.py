@@ -182,6 +182,8 @@ class Case:
         Overrides of `TOLERANCE` by dtype, each explained in ``note``.
     eager_only
         Why the row has no symbolic form (a data-dependent output shape).
+    salt
+        Another text here gives the row other random inputs.
     mxnet_wrong
         Why MXNet's own answer is not the golden one; ``expect`` then computes the right values.
     native
@@ -215,15 +217,16 @@ class Case:
     oracle: str = "eager"
     oracle_grad: bool = True
     expect: Expect | None = field(default=None, repr=False)
+    salt: str = ""
 
     def arrays(self, dtype: str) -> list[np.ndarray]:
         """The inputs of the row run in ``dtype``."""
-        return [spec.make(f"{self.id}/{index}", dtype) for index, spec in enumerate(self.inputs)]
+        return [spec.make(f"{self.id}/{index}{self.salt}", dtype) for index, spec in enumerate(self.inputs)]
 
     def head(self, index: int, shape: tuple[int, ...], dtype: str) -> np.ndarray:
         """The gradient that flows into output ``index``."""
         kind = "normal" if dtype in FLOATS else "ints"
-        return Spec(shape, kind, () if kind == "normal" else (1, 4)).make(f"{self.id}/head{index}", dtype)
+        return Spec(shape, kind, () if kind == "normal" else (1, 4)).make(f"{self.id}/head{index}{self.salt}", dtype)
 
     def grad_inputs(self, dtype: str) -> tuple[int, ...]:
         """Indices of the inputs whose gradients the row compares, in ``dtype``."""

@@ -98,14 +98,16 @@ class Block:
             existing = getattr(self, name)
             if isinstance(existing, Parameter | Block) and not isinstance(value, type(existing)):
                 raise TypeError(
-                    f"{self.name}: attribute {name!r} is a {type(existing).__name__} and cannot become a {type(value).__name__}"
+                    f"{self.name}: attribute {name!r} is a {type(existing).__name__} and cannot become a "
+                    f"{type(value).__name__}"
                 )
         if isinstance(value, Block):
             self.register_child(value, name)
         elif isinstance(value, Parameter):
             if name in self._reg_params:
                 raise AssertionError(
-                    f"{self.name}: parameter {name!r} is set already; to share parameters give `params` to the constructor"
+                    f"{self.name}: parameter {name!r} is set already; to share parameters give `params` to "
+                    "the constructor"
                 )
             self._reg_params[name] = value
         super().__setattr__(name, value)
@@ -169,7 +171,8 @@ class Block:
                 and unregistered(value)
             ):
                 warnings.warn(
-                    f"{type(self).__name__}.{key} holds blocks that are not registered as children (lists and dicts are not "
+                    f"{type(self).__name__}.{key} holds blocks that are not registered as children (lists "
+                    "and dicts are not "
                     "searched): use register_child, nn.Sequential or nn.HybridSequential",
                     stacklevel=3,
                 )
@@ -269,14 +272,16 @@ class Block:
             for name, p in params.items():
                 if not any(n in loaded for n in by_id[id(p)]):
                     raise AssertionError(
-                        f"parameter {name!r} is missing in {where}, which has {_brief(loaded)}; allow_missing=True skips it"
+                        f"parameter {name!r} is missing in {where}, which has {_brief(loaded)}; "
+                        "allow_missing=True skips it"
                     )
         for name, value in loaded.items():
             if name in params:
                 params[name]._load_init(value, ctx, cast_dtype, dtype_source)
             elif not ignore_extra:
                 raise ValueError(
-                    f"{where} has a value for {name!r}, which is none of the parameters {_brief(params)}; ignore_extra=True "
+                    f"{where} has a value for {name!r}, which is none of the parameters {_brief(params)}; "
+                    "ignore_extra=True "
                     "skips it"
                 )
 

@@ -212,7 +212,8 @@ class Parameter:
         init, contexts, default_init, data = self._deferred_init
         if not _complete(self.shape):
             raise ValueError(
-                f"parameter {self.name!r} cannot be initialized: its shape {self.shape} is not complete; give in_units, "
+                f"parameter {self.name!r} cannot be initialized: its shape {self.shape} is not complete; "
+                "give in_units, "
                 "in_channels or the like to the layer, or call the block once"
             )
         self._deferred_init = None
@@ -260,13 +261,15 @@ class Parameter:
             )
             if not fits:
                 raise AssertionError(
-                    f"parameter {self.name!r}: shape incompatible, expected {self.shape}, the saved value has {data.shape}"
+                    f"parameter {self.name!r}: shape incompatible, expected {self.shape}, the saved value "
+                    f"has {data.shape}"
                 )
             self._shape = tuple(data.shape)
         if self.dtype is not None and np.dtype(self.dtype) != np.dtype(data.dtype):
             if not cast_dtype:
                 raise AssertionError(
-                    f"parameter {self.name!r}: dtype incompatible, expected {_dtype_text(self.dtype)}, the saved value has "
+                    f"parameter {self.name!r}: dtype incompatible, expected {_dtype_text(self.dtype)}, the "
+                    "saved value has "
                     f"{_dtype_text(data.dtype)}; cast_dtype=True converts it"
                 )
             if dtype_source == "current":
@@ -299,11 +302,13 @@ class Parameter:
             return
         if self._deferred_init:
             raise DeferredInitializationError(
-                f"parameter {self.name!r} has no value yet: its initialization waits for the first forward, which tells "
+                f"parameter {self.name!r} has no value yet: its initialization waits for the first forward, "
+                "which tells "
                 "the shape. Run a batch through the block, or give in_units, in_channels or the like to the layer"
             )
         raise MXNetError(
-            f"parameter {self.name!r} has not been initialized: call initialize() of the block (or of its collect_params(), "
+            f"parameter {self.name!r} has not been initialized: call initialize() of the block (or of its "
+            "collect_params(), "
             "which includes all children)"
         )
 

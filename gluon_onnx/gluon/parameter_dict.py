@@ -256,7 +256,8 @@ class ParameterDict:
             for name in self.keys():
                 if name not in loaded:
                     raise AssertionError(
-                        f"parameter {name[len(restore_prefix) :]!r} is missing in {where}, which has {_brief(loaded)}; do the prefixes "
+                        f"parameter {name[len(restore_prefix) :]!r} is missing in {where}, which has "
+                        f"{_brief(loaded)}; do the prefixes "
                         "of the two networks agree?"
                     )
         for name, value in loaded.items():

@@ -73,7 +73,8 @@ class Trainer:
             ctx = p.list_ctx()
             if contexts is not None and contexts != ctx:
                 raise AssertionError(
-                    f"parameter {p.name!r} is initialized on {ctx}, those before it on {contexts}; a trainer needs the same "
+                    f"parameter {p.name!r} is initialized on {ctx}, those before it on {contexts}; a "
+                    "trainer needs the same "
                     "contexts for all"
                 )
             contexts = ctx
@@ -242,7 +243,8 @@ class Trainer:
                 for x in p.list_data():
                     if not x._fresh_grad:
                         raise UserWarning(
-                            f"no backward has written the gradient of `{p.name}` on {x.context} since the last step, as if the "
+                            f"no backward has written the gradient of `{p.name}` on {x.context} since the "
+                            "last step, as if the "
                             "loss did not depend on it; step(..., ignore_stale_grad=True) skips such parameters"
                         )
             if self._kvstore is not None and self._update_on_kvstore:

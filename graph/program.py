@@ -77,8 +77,10 @@ class Program:
 
     @cached_property
     def model(self) -> onnx.ModelProto:
-        """The program as an ONNX model with all macro nodes expanded."""
-        fresh = self.expanded()
+        """The program as an ONNX model that ONNX Runtime has kernels for, with all macro nodes expanded."""
+        from .passes.kernels import with_kernels
+
+        fresh = with_kernels(self.expanded())
         if fresh is self:  # nodes can be owned by one onnx_ir graph only
             builder = Builder()
             values = open_inputs(builder, self)

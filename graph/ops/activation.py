@@ -33,7 +33,8 @@ _LEAKY = Literal["elu", "gelu", "leaky", "prelu", "rrelu", "selu"]
 
 
 @operator("LeakyReLU", present=lambda a: ["data", "gamma"] if a.act_type == "prelu" else ["data"],
-          stochastic=True, uses_train=True)
+          outputs=lambda a: 2 if a.act_type == "rrelu" else 1,
+          output_names=("output", "mask"), stochastic=True, uses_train=True)
 def leaky_relu(
     g: Builder,
     data: Tensor,
@@ -43,12 +44,12 @@ def leaky_relu(
     slope: float = 0.25,
     lower_bound: float = 0.125,
     upper_bound: float = 0.334,
-) -> Tensor:
+) -> Tensor | tuple[Tensor, ...]:
     """LeakyReLU(data, gamma=None, act_type='leaky', slope=0.25, lower_bound=0.125, upper_bound=0.334)
 
     ``leaky``: `slope` * x below zero; ``elu``: `slope` * (exp(x) - 1) below zero; ``selu``; ``gelu`` (by erf);
     ``prelu``: a slope for each channel, or one, learned as `gamma`; ``rrelu``: in training a random slope for each
-    element, uniform between the bounds, else their mean.
+    element, uniform between the bounds, else their mean; the slopes are a second result.
     """
     if act_type == "leaky":
         return g.op("LeakyRelu", data, alpha=slope)
@@ -61,10 +62,12 @@ def leaky_relu(
     if act_type == "prelu":
         assert gamma is not None
         return g.op("PRelu", data, _slopes(g, gamma, data))
-    if not g.train:
-        return g.op("LeakyRelu", data, alpha=(lower_bound + upper_bound) / 2)
-    random = uniform(g, data.dims, data.dt) * (upper_bound - lower_bound) + lower_bound
-    return g.op("Where", g.op("Greater", data, 0.0), data, data * random)
+    if g.train:
+        slopes = uniform(g, data.dims, data.dt) * (upper_bound - lower_bound) + lower_bound
+    else:
+        slopes = g.fill(data.dims, (lower_bound + upper_bound) / 2, data.dt)
+    mask = g.op("Where", g.op("Greater", data, 0.0), g.const(1, data.dt), slopes)
+    return data * mask, mask
 
 
 def _slopes(g: Builder, gamma: Tensor, data: Tensor) -> Tensor:
@@ -82,7 +85,8 @@ def _slopes(g: Builder, gamma: Tensor, data: Tensor) -> Tensor:
 def _(s: ShapeContext, a: Any) -> None:
     data = s["data"] if s["data"] is not None else s[0]
     s.set("data", data)
-    s.set(0, data)
+    for i in range(len(s.outputs)):
+        s.set(i, data)
     if data is not None and "gamma" in s and s["gamma"] is None:
         s.set("gamma", (data[1] if len(data) > 1 else data[0],))
 

@@ -226,6 +226,8 @@ def _fetch(
         except requests.exceptions.RequestException as e:
             raise _TransferError(f"{type(e).__name__}: {e}") from e
         announced = response.headers.get("Content-Length")
+        if announced is None and received == 0:  # how a connection that ended within the headers looks
+            raise _TransferError("the server sent nothing")
         # A compressed body is longer unpacked than announced.
         if (
             announced is not None

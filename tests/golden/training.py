@@ -27,7 +27,7 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
     "adadelta": {"rho": 0.9, "epsilon": 1e-4},
     "adamax": {"learning_rate": 0.005},
     "nadam": {"learning_rate": 0.005},
-    "ftrl": {"learning_rate": 0.5},
+    "ftrl": {"learning_rate": 0.5, "lamda1": 1e-4},
     "signum": {"learning_rate": 0.002, "momentum": 0.9},
     "lamb": {"learning_rate": 0.005},
 }
@@ -40,7 +40,7 @@ def build(mx: Any, name: str) -> Any:
     net = nn.HybridSequential(prefix="net_")
     with net.name_scope():
         if name == "mlp":
-            net.add(nn.Dense(32, activation="relu"), nn.Dense(16, activation="tanh"), nn.Dense(10))
+            net.add(nn.Dense(32, activation="tanh"), nn.Dense(16, activation="tanh"), nn.Dense(10))
         elif name == "lenet":
             net.add(
                 nn.Conv2D(8, 3, padding=1, activation="tanh"),
@@ -80,7 +80,7 @@ def residual(mx: Any) -> Any:
                         nn.BatchNorm(),
                     )
 
-        def hybrid_forward(self, F: Any, x: Any) -> Any:  # noqa: N803
+        def hybrid_forward(self, F: Any, x: Any) -> Any:
             return F.relu(x + self.body(x))
 
     return Residual()

@@ -13,7 +13,7 @@ help:
 	@echo "make lint    ruff"
 	@echo "make types   mypy --strict on graph/, gluon_onnx/ and tools/"
 	@echo "make oracle  compare live with MXNet 1.9.1: make oracle MXNET_PYTHON=/path/to/python"
-	@echo "make bench   table of speed ratios measured in one run"
+	@echo "make bench   table of speed ratios measured in one run: make bench MXNET_PYTHON=... BENCH_ARGS=--torch"
 	@echo "make clean   remove .venv and everything built"
 
 $(PY):
@@ -54,7 +54,7 @@ oracle: $(VENV)/installed-test
 	MXNET_PYTHON="$(MXNET_PYTHON)" $(PY) -m pytest -m oracle
 
 bench: $(VENV)/installed-test
-	$(PY) -m benchmarks
+	$(PY) benchmarks/basics.py $(if $(MXNET_PYTHON),--mxnet-python "$(MXNET_PYTHON)") $(BENCH_ARGS)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache demo-output

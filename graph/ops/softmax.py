@@ -9,6 +9,7 @@ import numpy as np
 from ..builder import Builder, Tensor
 from ..errors import ShapeError
 from ..shapes import ShapeContext, TypeContext
+from ._ranges import numbers
 from .registry import operator
 
 __all__: list[str] = []
@@ -59,9 +60,7 @@ def _within(g: Builder, x: Tensor, length: Tensor, axis: int) -> Tensor:
     rest = (*x.dims[:axis], *x.dims[axis + 1:])
     if length.dims != rest and not (length.ndim == 1 and rest in ((), (1,))):
         raise ShapeError(f"argument 'length': expected shape {rest}, got {length.dims}")
-    size = g.squeeze(g.dim(x.dims[axis]), 0)
-    place = g.op("Range", g.const(np.int64(0)), size, g.const(np.int64(1)))
-    place = g.reshape(place, (x.dims[axis], *(1,) * (x.ndim - axis - 1)))
+    place = g.reshape(numbers(g, x.dims[axis]), (x.dims[axis], *(1,) * (x.ndim - axis - 1)))
     limit = g.reshape(g.cast(length, np.int64), (*x.dims[:axis], 1, *x.dims[axis + 1:]))
     return g.op("Less", place, limit)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os as _os
-from collections.abc import Callable
 from typing import Any
 
 import numpy as _np
@@ -43,19 +42,8 @@ mx_real_t = _np.float32  # the default element type
 
 
 class NotImplementedForSymbol(MXNetError):
-    """A function of arrays was called on a symbol, which has no values.
+    """What needs values was asked of a symbol, which has none."""
 
-    Parameters
-    ----------
-    function : the function.
-    alias : another name of it, for the message.
-    args : the call's arguments.
-    """
-
-    def __init__(self, function: Callable[..., Any], alias: str | None, *args: Any) -> None:
-        other = f" (also named {alias!r})" if alias else ""
-        types = f" with arguments of types {[type(a).__name__ for a in args]}" if args else ""
-        super().__init__(f"function {function.__name__!r}{other}{types} is for NDArray, not for Symbol")
 
 
 class NotSupportedForSparseNDArray(MXNetError):

@@ -23,11 +23,10 @@ from .functions import (
 )
 from .methods import install
 from .register import lookup, members
-from .symbol import Group, NotImplementedForSymbol, Symbol, Variable, fromjson, load, load_json, var
+from .symbol import Group, Symbol, Variable, fromjson, load, load_json, var
 
 __all__ = [
     "Group",
-    "NotImplementedForSymbol",
     "Symbol",
     "Variable",
     "_internal",

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..base import MXNetError, numeric_types
+from ..base import MXNetError, NotImplementedForSymbol, numeric_types
 from ..context import Context, current_context
 from ..graph import symbol as graph_symbol
 from ..graph.dims import PartialShape
@@ -253,7 +253,7 @@ class Symbol(graph_symbol.Symbol):
     __hash__ = object.__hash__
 
     def __bool__(self) -> bool:
-        raise NotImplementedForSymbol(self, "__bool__")
+        raise _no_value(self, "__bool__")
 
     def astype(self, dtype: Any, copy: bool = True) -> Any:
         """The symbol converted to an element type."""
@@ -275,25 +275,17 @@ class Symbol(graph_symbol.Symbol):
 _ARRAY_ONLY = ["asnumpy", "asscalar", "wait_to_read", "as_in_context", "detach", "backward", "copy", "copyto"]
 
 
-class NotImplementedForSymbol(MXNetError, NotImplementedError):
-    """A Symbol has no values: what needs them cannot be done.
-
-    Parameters
-    ----------
-    symbol, function : the symbol and the method that was called.
-    """
-
-    def __init__(self, symbol: Symbol, function: str) -> None:
-        where = symbol.name or "a group"
-        super().__init__(
-            f"{function} is not available for the Symbol {where!r}: a symbol has no values. In hybrid_forward of a "
-            "hybridized block the computation must not depend on values (no `if` on tensors, no asnumpy())"
-        )
+def _no_value(symbol: Symbol, function: str) -> NotImplementedForSymbol:
+    where = symbol.name or "a group"
+    return NotImplementedForSymbol(
+        f"{function} is not available for the Symbol {where!r}: a symbol has no values. In hybrid_forward of a "
+        "hybridized block the computation must not depend on values (no `if` on tensors, no asnumpy())"
+    )
 
 
 def _array_only(name: str) -> Any:
     def method(self: Symbol, *args: Any, **kwargs: Any) -> Any:
-        raise NotImplementedForSymbol(self, name)
+        raise _no_value(self, name)
 
     method.__name__ = name
     method.__doc__ = "Not available: a symbol has no values."
@@ -356,10 +348,12 @@ def var(
         attrs["__dtype__"] = str(dtype_flag(dtype))
     if init is not None:
         attrs["__init__"] = init if isinstance(init, str) else init.dumps()
-    if stype is not None and stype != "default":
-        raise MXNetError(
-            f"variable {name!r}: storage type {stype!r} is not supported; only 'default' (dense)"
-        )
+    if stype is not None:
+        if stype != "default":
+            raise MXNetError(
+                f"variable {name!r}: storage type {stype!r} is not supported; only 'default' (dense)"
+            )
+        attrs["__storage_type__"] = "0"
     for key, value in kwargs.items():
         if not (key.startswith("__") and key.endswith("__")):
             raise ValueError(

@@ -51,10 +51,11 @@ def fully_connected(
 @fully_connected.infer_shape
 def _(s: ShapeContext, a: Any) -> None:
     data = s["data"]
-    if data is not None and is_complete(data[1:] if a.flatten else data[-1:]):
+    if data is None:
+        return
+    if is_complete(data[1:] if a.flatten else data[-1:]):
         s.set("weight", (a.num_hidden, prod(data[1:]) if a.flatten else data[-1]))  # type: ignore[arg-type]
-    s.set("weight", (a.num_hidden, None))
     s.set("bias", (a.num_hidden,))
     out = s[0]
-    if data is not None and out is not None:
+    if out is not None:
         s.set("data", (out[0], *(None,) * (len(data) - 1)))

@@ -216,8 +216,8 @@ def _kind(annotation: Any) -> tuple[str, Callable[[Any], Any]]:
 
 def format_value(value: Any) -> str:
     """A parameter's value as the string that MXNet keeps in a node's attributes."""
-    if isinstance(value, list):
-        return str(tuple(value))
+    if isinstance(value, list | tuple):
+        return str(tuple(v.item() if isinstance(v, np.generic) else v for v in value))
     if isinstance(value, type | np.dtype):
         return np.dtype(value).name
     return str(value)

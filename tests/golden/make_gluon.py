@@ -15,10 +15,10 @@ import sys
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 
-import mxnet as mx  # noqa: E402
+import mxnet as mx
 
-from tests.gluon import rows  # noqa: E402
-from tests.golden import store  # noqa: E402
+from tests.gluon import rows
+from tests.golden import store
 
 
 def main() -> None:

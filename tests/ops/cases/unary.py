@@ -82,6 +82,8 @@ def _defined(op: str, x: float) -> bool:
         return abs(x) <= 1.0
     if op in ("gamma", "gammaln"):
         return x > 0.0
+    if op == "rsqrt" and str(x) == "-0.0":
+        return False  # the sign of an infinite slope
     return low >= -0.8 and x >= round(low - 0.3) or low < -1.0
 
 

@@ -6,7 +6,7 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from functools import wraps
 from typing import Any
 
@@ -98,11 +98,10 @@ def discard_stderr() -> Iterator[None]:
     sys.stderr.flush()
     saved = os.dup(2)
     try:
-        with open(os.devnull, "wb") as bin_:
-            os.dup2(bin_.fileno(), 2)
-        yield
+        with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stderr(nowhere):
+            os.dup2(nowhere.fileno(), 2)
+            yield
     finally:
-        sys.stderr.flush()
         os.dup2(saved, 2)
         os.close(saved)
 

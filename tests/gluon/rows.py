@@ -204,7 +204,8 @@ LAYERS = [
     Row("conv3d", lambda mx: mx.gluon.nn.Conv3D(2, 2, strides=2, padding=1), [(1, 3, 4, 5, 4)]),
     Row("conv1dtranspose", lambda mx: mx.gluon.nn.Conv1DTranspose(4, 3, 2, output_padding=1), [(2, 3, 5)]),
     Row("conv2dtranspose", lambda mx: mx.gluon.nn.Conv2DTranspose(4, 3, in_channels=3), [(2, 3, 4, 5)]),
-    Row("conv2dtranspose-groups", lambda mx: mx.gluon.nn.Conv2DTranspose(4, 4, 2, 1, groups=2, use_bias=False, in_channels=6),
+    Row("conv2dtranspose-groups", lambda mx: mx.gluon.nn.Conv2DTranspose(4, 4, 2, 1, groups=2, use_bias=False,
+                                                                          in_channels=6),
         [(2, 6, 4, 5)]),
     Row("conv3dtranspose", lambda mx: mx.gluon.nn.Conv3DTranspose(2, 2, activation="sigmoid"), [(1, 3, 3, 2, 3)]),
     *[Row(f"{kind}pool{n}d", lambda mx, kind=kind, n=n: getattr(mx.gluon.nn, f"{kind}Pool{n}D")(),
@@ -216,9 +217,10 @@ LAYERS = [
     Row("lambda-function", lambda mx: mx.gluon.nn.Lambda(_double), [(3, 4)], hybrid=False),
     Row("hybridlambda", lambda mx: mx.gluon.nn.HybridLambda("tanh"), [(3, 4)]),
     Row("hybridlambda-function", lambda mx: mx.gluon.nn.HybridLambda(_leaky), [(3, 4)]),
-    Row("sequential", lambda mx: _stack(mx, lambda nn: nn.Dense(3), lambda nn: nn.Dense(2), kind="Sequential"), [(2, 4)],
-        hybrid=False),
-    Row("sequential-slice", lambda mx: _stack(mx, lambda nn: nn.Dense(3), lambda nn: nn.ELU(), lambda nn: nn.Dense(2))[1:],
+    Row("sequential", lambda mx: _stack(mx, lambda nn: nn.Dense(3), lambda nn: nn.Dense(2), kind="Sequential"),
+        [(2, 4)], hybrid=False),
+    Row("sequential-slice", lambda mx: _stack(mx, lambda nn: nn.Dense(3), lambda nn: nn.ELU(),
+                                              lambda nn: nn.Dense(2))[1:],
         [(2, 4)]),
     Row("lenet", lambda mx: _stack(mx, lambda nn: nn.Conv2D(4, 3, activation="relu"), lambda nn: nn.BatchNorm(),
                                    lambda nn: nn.MaxPool2D(), lambda nn: nn.Flatten(), lambda nn: nn.Dense(5),
@@ -237,7 +239,7 @@ def _double(x: Any) -> Any:
     return 2 * x
 
 
-def _leaky(F: Any, x: Any) -> Any:  # noqa: N803
+def _leaky(F: Any, x: Any) -> Any:
     return F.LeakyReLU(x, slope=0.1)
 
 
@@ -265,7 +267,8 @@ LOSSES = [
     _loss("L1Loss", (4, 3), (4, 3), grads=(0, 1)),
     _loss("L1Loss", (4, 3), (4, 3), _uniform((4, 1)), id="-weights", weight=2.5),
     _loss("SigmoidBCELoss", (4, 3), _ints((4, 3), 2)),
-    _loss("SigmoidBCELoss", lambda s: (s.standard_normal((4, 3)) * 60).astype("float32"), _uniform((4, 3)), id="-large"),
+    _loss("SigmoidBCELoss", lambda s: (s.standard_normal((4, 3)) * 60).astype("float32"), _uniform((4, 3)),
+          id="-large"),
     _loss("SigmoidBCELoss", _uniform((4, 3)), _ints((4, 3), 2), id="-from-sigmoid", from_sigmoid=True),
     _loss("SigmoidBCELoss", (4, 3), _ints((4, 3), 2), _uniform((4, 1)), _uniform((1, 3), 0.5, 3.0), id="-pos-weight"),
     _loss("SigmoidBCELoss", _uniform((4, 3)), _ints((4, 3), 2), _uniform((4, 1)), _uniform((1, 3), 0.5, 3.0),
@@ -293,7 +296,8 @@ LOSSES = [
     _loss("TripletLoss", (4, 3), (4, 3), (4, 3), grads=(0, 1, 2)),
     _loss("TripletLoss", (4, 3, 2), (4, 3, 2), (4, 3, 2), id="-margin", margin=4, weight=0.5),
     _loss("PoissonNLLLoss", (4, 3), _ints((4, 3), 6)),
-    _loss("PoissonNLLLoss", _uniform((4, 3), 0.5, 4), _ints((4, 3), 6), _uniform((4, 1)), id="-rates", from_logits=False),
+    _loss("PoissonNLLLoss", _uniform((4, 3), 0.5, 4), _ints((4, 3), 6), _uniform((4, 1)), id="-rates",
+          from_logits=False),
     _loss("CosineEmbeddingLoss", (4, 3), (4, 3), _signs((4,)), grads=(0, 1)),
     _loss("CosineEmbeddingLoss", (4, 3), (4, 3), _signs((4,)), _uniform((4, 1)), id="-margin", margin=0.2, weight=3.0),
     Row("PoissonNLLLoss-full", lambda mx: mx.gluon.loss.PoissonNLLLoss(compute_full=True),

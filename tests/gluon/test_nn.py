@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 import json
-from typing import Any
 
 import numpy as np
 import pytest
 
 import gluon_onnx as mx
-from gluon_onnx import autograd, gluon, nd
-from gluon_onnx.gluon import nn
+from gluon_onnx import gluon
 from tests.gluon import rows
 from tests.golden import store
 

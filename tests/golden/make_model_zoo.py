@@ -3,6 +3,7 @@
 Run with an interpreter that has ``mxnet==1.9.1`` and ``numpy<1.24``::
 
     python tests/golden/make_model_zoo.py
+    python tests/golden/make_model_zoo.py NAME FOLDER    the parameters and outputs of one model, for a live comparison
 """
 
 from __future__ import annotations
@@ -16,9 +17,19 @@ import sys
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 
-import mxnet as mx  # noqa: E402
+import mxnet as mx
+import numpy as np
 
-from tests.gluon import zoo  # noqa: E402
+from tests.gluon import zoo
+
+
+def live(name: str, folder: pathlib.Path) -> None:
+    """Write ``NAME.params`` and ``NAME.npy``, the output for a batch of two images."""
+    net = zoo.build(mx, name)
+    size = zoo.size_of(name)
+    zoo.fill(mx, net, size)
+    net.save_parameters(str(folder / f"{name}.params"))
+    np.save(folder / f"{name}.npy", net(mx.nd.array(zoo.image(name, size, 2))).asnumpy())
 
 
 def main() -> None:
@@ -26,7 +37,7 @@ def main() -> None:
     outputs = {}
     for name, size in zoo.FORWARD.items():
         net = zoo.build(mx, name, classes=10)
-        zoo.fill(mx, net, name, size)
+        zoo.fill(mx, net, size)
         outputs[name] = [float(x) for x in net(mx.nd.array(zoo.image(name, size, 2))).asnumpy().reshape(-1)]
     models = {name: zoo.describe(mx, name) for name in zoo.NAMES}
     text = json.dumps({"mxnet": mx.__version__, "models": models, "outputs": outputs}, separators=(",", ":"))
@@ -37,4 +48,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    if len(sys.argv) == 3:
+        live(sys.argv[1], pathlib.Path(sys.argv[2]))
+    else:
+        main()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from ._runtime.function import Specialization
-from ._runtime.session import Device, Raw
+from ._runtime.session import Device, Raw, from_numpy
 from .base import MXNetError
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ def run_backward(
     order = _order(heads)
     grads: dict[int, dict[int, NDArray]] = {id(e): {} for e in order}
     leaves: dict[int, NDArray] = {}
-    by_id: dict[int, Place] = {}
+    by_id = {id(p): p for e in order for p in e.places if p is not None and p.entry is None}
     wanted = {id(p) for p in variables or ()}
 
     def accumulate(place: Place, value: NDArray) -> None:
@@ -237,12 +237,21 @@ def run_backward(
                     accumulate(target, value)
     if variables is not None:
         return [leaves.get(id(p)) for p in variables]
-    for key, total in leaves.items():
-        place = by_id[key]
+    for key, place in by_id.items():
         if place.grad is not None and place.grad_req != "null":
             place.grad._fresh = True
-            if place.grad_req == "add":
+            total = leaves.get(key)
+            if total is None:  # met behind operators without slope only
+                if place.grad_req != "add":
+                    place.grad._write(_zeros(place.grad))
+            elif place.grad_req == "add":
                 place.grad._write(place.grad._raw_sum(total))
             else:
                 place.grad._write(total._raw)
     return []
+
+
+def _zeros(like: NDArray) -> Raw:
+    from .ndarray.dispatch import device_of
+
+    return from_numpy(np.zeros(like.shape, like._raw_dtype), device_of(like._ctx))

@@ -12,7 +12,7 @@ import numpy as np
 from .._runtime import random_state
 from .._runtime.function import Function, OperatorFunction
 from .._runtime.session import Device, Raw, raw_dtype, raw_shape
-from .._tape import CallEntry, Place, state
+from .._tape import CallEntry, Place, PythonEntry, state
 from ..base import MXNetError
 from ..context import Context, current_context
 from ..graph.autodiff import differentiable
@@ -66,9 +66,12 @@ def invoke(
     NDArray, or a list of them where the operator has several visible outputs.
     """
     attrs = op.parse(params)
-    if op.numpy_kernel is not None and not (state.recording and op.differentiable):
+    recorded = state.recording and any(x._place is not None for x in inputs)
+    if op.numpy_kernel is not None and not (recorded and op.differentiable):
         results = _by_kernel(op, inputs, attrs)
         if results is not None:
+            if recorded:
+                _end(op.name, [x._place for x in inputs], results)
             return _deliver(op, attrs, results, out)
     function, scalars = _function(op, attrs)
     arrays: list[NDArray | Raw] = list(inputs)
@@ -82,7 +85,16 @@ def invoke(
         record=op.differentiable,
         visible=op.visible(attrs),
     )
+    if recorded and not op.differentiable:
+        _end(op.name, [x._place for x in inputs], results)
     return _deliver(op, attrs, results, out)
+
+
+def _end(name: str, places: list[Place | None], results: Sequence[NDArray]) -> None:
+    """Record results that have no slope: variables behind them get zeros, as in MXNet."""
+    entry = PythonEntry(places, lambda dys: [None] * len(places), name)
+    for i, r in enumerate(results):
+        r._place = Place(entry, i)
 
 
 def _context_of(params: Mapping[str, Any]) -> Context:
@@ -164,9 +176,11 @@ def call(
     results = specialization.compiled(pair.forward, device)(raws)
     _write_updates(pair.forward.updates, results, inputs)
     arrays = [wrap(r, ctx) for r in results[: specialization.program.visible]]
-    if pair.backward is not None:
+    places = [x._place if isinstance(x, NDArray) and i in wrt else None for i, x in enumerate(operands)]
+    if pair.backward is None:
+        _end(getattr(function, "name", ""), places, [a for a in arrays if differentiable(a._raw_dtype)])
+    else:
         saved = results[: specialization.program.visible + pair.saved]
-        places = [x._place if isinstance(x, NDArray) and i in wrt else None for i, x in enumerate(operands)]
         entry = CallEntry(
             specialization,
             device,

@@ -27,7 +27,10 @@ __all__ = ["bernoulli", "bits", "normal", "uniform", "words"]
 
 _COLUMNS = 256
 _WEYL = 0x9E3779B9  # 2 ** 32 divided by the golden ratio: distinct draws get well-separated constants
-_MULTIPLIERS = (0x21F0AAAD, 0x735A2D97)  # the lowest known bias of a two-multiplication 32-bit mixer (C. Wellons)
+_MULTIPLIERS = (
+    0x21F0AAAD,
+    0x735A2D97,
+)  # the lowest known bias of a two-multiplication 32-bit mixer (C. Wellons)
 
 
 def _u32(g: Builder, value: int) -> Tensor:
@@ -144,7 +147,14 @@ def _open_fraction(g: Builder, x: Tensor) -> Tensor:
 
 # sin(pi / 2 * t) / t and cos(pi / 2 * t) as polynomials in t * t for -1 <= t <= 1 (Chebyshev fit, error below 1e-8).
 _SIN = (1.57079632007, -0.645963760438, 0.0796899226005, -0.0046741506689, 0.000151675117778)
-_COS = (0.99999999978, -1.23370053427, 0.253669322472, -0.0208626875477, 0.000917723882129, -2.38245355105e-05)
+_COS = (
+    0.99999999978,
+    -1.23370053427,
+    0.253669322472,
+    -0.0208626875477,
+    0.000917723882129,
+    -2.38245355105e-05,
+)
 
 
 def _polynomial(x: Tensor, coefficients: Sequence[float]) -> Tensor:

@@ -60,11 +60,15 @@ class Window:
 
     def spread(self, counts: Sequence[DimLike]) -> Shape:
         """The sizes that transposed windows make of `counts` positions."""
-        return tuple((n - 1) * s + e - a - b for n, e, s, a, b
-                     in zip(counts, self.extent, self.strides, self.before, self.after, strict=True))
+        return tuple(
+            (n - 1) * s + e - a - b
+            for n, e, s, a, b in zip(counts, self.extent, self.strides, self.before, self.after, strict=True)
+        )
 
 
-def window_of(attributes: Mapping[str, Any], sizes: Sequence[DimLike], kernel: Sequence[int] | None = None) -> Window:
+def window_of(
+    attributes: Mapping[str, Any], sizes: Sequence[DimLike], kernel: Sequence[int] | None = None
+) -> Window:
     """The window that the attributes of an ONNX Conv or pooling node describe, on axes of the given sizes.
 
     ``ceil_mode`` becomes padding behind, so that rounding down gives the right number of windows.
@@ -88,8 +92,10 @@ def window_of(attributes: Mapping[str, Any], sizes: Sequence[DimLike], kernel: S
     if auto == "VALID":
         window = Window(kernel, strides, dilations, (0,) * rank, (0,) * rank)
     if attributes.get("ceil_mode"):
-        after = tuple(b + _ceil_padding(n, e, s, a, b) for n, e, s, a, b in
-                      zip(sizes, window.extent, strides, window.before, window.after, strict=True))
+        after = tuple(
+            b + _ceil_padding(n, e, s, a, b)
+            for n, e, s, a, b in zip(sizes, window.extent, strides, window.before, window.after, strict=True)
+        )
         return Window(kernel, strides, dilations, window.before, after)
     return window
 
@@ -141,9 +147,12 @@ def _conv_transpose(inputs: Sequence[Tensor | None], attributes: Mapping[str, An
     assert x is not None and w is not None
     if attributes.get("output_shape") or (attributes.get("auto_pad") or "NOTSET") not in ("NOTSET", "VALID"):
         sizes: Sequence[DimLike] = attributes.get("output_shape") or [
-            n * s for n, s in zip(x.dims[2:], attributes.get("strides") or [1] * (x.ndim - 2), strict=True)]
+            n * s for n, s in zip(x.dims[2:], attributes.get("strides") or [1] * (x.ndim - 2), strict=True)
+        ]
     else:
-        window = window_of({k: v for k, v in attributes.items() if k != "auto_pad"}, x.dims[2:], [int(k) for k in w.dims[2:]])
+        window = window_of(
+            {k: v for k, v in attributes.items() if k != "auto_pad"}, x.dims[2:], [int(k) for k in w.dims[2:]]
+        )
         extra = attributes.get("output_padding") or [0] * (x.ndim - 2)
         sizes = [n + e for n, e in zip(window.spread(x.dims[2:]), extra, strict=True)]
     return [(x.dt, (x.dims[0], w.dims[1] * attributes.get("group", 1), *sizes))]

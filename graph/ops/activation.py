@@ -32,9 +32,14 @@ def activation(
 _LEAKY = Literal["elu", "gelu", "leaky", "prelu", "rrelu", "selu"]
 
 
-@operator("LeakyReLU", present=lambda a: ["data", "gamma"] if a.act_type == "prelu" else ["data"],
-          outputs=lambda a: 2 if a.act_type == "rrelu" else 1,
-          output_names=("output", "mask"), stochastic=True, uses_train=True)
+@operator(
+    "LeakyReLU",
+    present=lambda a: ["data", "gamma"] if a.act_type == "prelu" else ["data"],
+    outputs=lambda a: 2 if a.act_type == "rrelu" else 1,
+    output_names=("output", "mask"),
+    stochastic=True,
+    uses_train=True,
+)
 def leaky_relu(
     g: Builder,
     data: Tensor,

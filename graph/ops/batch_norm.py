@@ -90,7 +90,9 @@ def _vjp(
 _TRAIN = CustomFunction("BatchNormTrain", _expand, _vjp)
 
 
-def _frozen(g: Builder, x: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, var: Tensor, axis: int, eps: float) -> Tensor:
+def _frozen(
+    g: Builder, x: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, var: Tensor, axis: int, eps: float
+) -> Tensor:
     if axis == 1:
         return g.op("BatchNormalization", x, gamma, beta, mean, var, epsilon=eps)
     scale = gamma / g.op("Sqrt", var + eps)
@@ -111,11 +113,16 @@ def normalize(
     fix_gamma: bool,
     use_global_stats: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """(result, mean, 1 / sqrt(variance + eps)) of batch normalization; in training the moving statistics are updated."""
+    """(result, mean, 1 / sqrt(variance + eps)); in training the moving statistics are updated."""
     if not -data.ndim <= axis < data.ndim:
         raise ShapeError(f"parameter 'axis': {axis} is no axis of data with shape {data.dims}")
     axis %= data.ndim
-    for name, v in (("gamma", gamma), ("beta", beta), ("moving_mean", moving_mean), ("moving_var", moving_var)):
+    for name, v in (
+        ("gamma", gamma),
+        ("beta", beta),
+        ("moving_mean", moving_mean),
+        ("moving_var", moving_var),
+    ):
         if v.dims != (data.dims[axis],):
             raise ShapeError(f"argument {name!r}: expected shape ({data.dims[axis]},), got {v.dims}")
     x = g.cast(data, gamma.dt)
@@ -175,8 +182,12 @@ def _type(t: TypeContext, a: Any) -> None:
     t.unify_all(["gamma", "beta", "moving_mean", "moving_var", *range(1, len(t.outputs))])
 
 
-_OPTIONS: dict[str, Any] = {"aux": ("moving_mean", "moving_var"), "outputs": _statistics, "output_names": ("output", "mean", "var"),
-                            "uses_train": True}
+_OPTIONS: dict[str, Any] = {
+    "aux": ("moving_mean", "moving_var"),
+    "outputs": _statistics,
+    "output_names": ("output", "mean", "var"),
+    "uses_train": True,
+}
 
 
 @operator("BatchNorm", **_OPTIONS)
@@ -206,8 +217,19 @@ def batch_norm(
     or with `use_global_stats`, they are the moving ones. `fix_gamma` puts 1 in place of gamma. With `output_mean_var`
     the mean and ``1 / sqrt(var + eps)`` are further results.
     """
-    results = normalize(g, data, gamma, beta, moving_mean, moving_var, axis=axis, eps=eps, momentum=momentum,
-                        fix_gamma=fix_gamma, use_global_stats=use_global_stats)
+    results = normalize(
+        g,
+        data,
+        gamma,
+        beta,
+        moving_mean,
+        moving_var,
+        axis=axis,
+        eps=eps,
+        momentum=momentum,
+        fix_gamma=fix_gamma,
+        use_global_stats=use_global_stats,
+    )
     return results if output_mean_var else results[:1]
 
 
@@ -235,8 +257,19 @@ def batch_norm_with_relu(
 
     BatchNorm, then max(x, 0).
     """
-    y, *rest = normalize(g, data, gamma, beta, moving_mean, moving_var, axis=axis, eps=eps, momentum=momentum,
-                         fix_gamma=fix_gamma, use_global_stats=use_global_stats)
+    y, *rest = normalize(
+        g,
+        data,
+        gamma,
+        beta,
+        moving_mean,
+        moving_var,
+        axis=axis,
+        eps=eps,
+        momentum=momentum,
+        fix_gamma=fix_gamma,
+        use_global_stats=use_global_stats,
+    )
     return (g.op("Relu", y), *rest) if output_mean_var else (g.op("Relu", y),)
 
 
@@ -263,8 +296,19 @@ def sync_batch_norm(
     BatchNorm over axis 1. A program runs on one device, so that the statistics are those of its batch, whatever
     `ndev` and `key` say.
     """
-    results = normalize(g, data, gamma, beta, moving_mean, moving_var, axis=1, eps=eps, momentum=momentum,
-                        fix_gamma=fix_gamma, use_global_stats=use_global_stats)
+    results = normalize(
+        g,
+        data,
+        gamma,
+        beta,
+        moving_mean,
+        moving_var,
+        axis=1,
+        eps=eps,
+        momentum=momentum,
+        fix_gamma=fix_gamma,
+        use_global_stats=use_global_stats,
+    )
     return results if output_mean_var else results[:1]
 
 

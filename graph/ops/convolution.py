@@ -28,7 +28,9 @@ def per_axis(values: Sequence[int], rank: int, default: int, name: str) -> list[
     if not values:
         return [default] * rank
     if len(values) != rank:
-        raise ShapeError(f"parameter {name!r}: expected {rank} values, one for each axis of the kernel, got {tuple(values)}")
+        raise ShapeError(
+            f"parameter {name!r}: expected {rank} values, one for each axis of the kernel, got {tuple(values)}"
+        )
     return list(values)
 
 
@@ -53,7 +55,9 @@ def _present(a: Any) -> list[str]:
 
 def _check(data: Tensor, weight: Tensor, weight_dims: Sequence[DimLike], rank: int) -> None:
     if data.ndim != rank + 2:
-        raise ShapeError(f"argument 'data': expected {rank + 2} axes for a kernel of rank {rank}, got shape {data.dims}")
+        raise ShapeError(
+            f"argument 'data': expected {rank + 2} axes for a kernel of rank {rank}, got shape {data.dims}"
+        )
     if weight.dims != tuple(weight_dims):
         raise ShapeError(f"argument 'weight': expected shape {tuple(weight_dims)}, got {weight.dims}")
 
@@ -77,8 +81,8 @@ def convolution(
     cudnn_off: bool = False,
     layout: Layout | None = None,
 ) -> Tensor:
-    """Convolution(data, weight, bias=None, kernel, stride=(), dilate=(), pad=(), num_filter, num_group=1, workspace=1024,
-    no_bias=False, cudnn_tune=None, cudnn_off=False, layout=None)
+    """Convolution(data, weight, bias=None, kernel, stride=(), dilate=(), pad=(), num_filter, num_group=1,
+    workspace=1024, no_bias=False, cudnn_tune=None, cudnn_off=False, layout=None)
 
     Cross-correlation over the spatial axes. `data` is (batch, channels, spatial...), `weight` is (num_filter,
     channels / num_group, *kernel), `bias` is (num_filter,). In a channels-last `layout` data, weight and result have
@@ -88,8 +92,17 @@ def convolution(
     x, w = channels_first(g, data, layout), channels_first(g, weight, layout)
     _check(x, w, [num_filter, x.dims[1] // num_group, *kernel], rank)
     pads = per_axis(pad, rank, 0, "pad")
-    y = g.op("Conv", x, w, bias, kernel_shape=list(kernel), strides=per_axis(stride, rank, 1, "stride"),
-             dilations=per_axis(dilate, rank, 1, "dilate"), pads=pads + pads, group=num_group)
+    y = g.op(
+        "Conv",
+        x,
+        w,
+        bias,
+        kernel_shape=list(kernel),
+        strides=per_axis(stride, rank, 1, "stride"),
+        dilations=per_axis(dilate, rank, 1, "dilate"),
+        pads=pads + pads,
+        group=num_group,
+    )
     return channels_last(g, y, layout)
 
 
@@ -105,17 +118,23 @@ def _(s: ShapeContext, a: Any) -> None:
     s.set("weight", (a.num_filter, *shape[1:], shape[0]) if last else (a.num_filter, *shape))
     s.set("bias", (a.num_filter,))
     if data is not None:
-        s.set(0, (data[0], *(None,) * rank, a.num_filter) if last else (data[0], a.num_filter, *(None,) * rank))
+        s.set(
+            0, (data[0], *(None,) * rank, a.num_filter) if last else (data[0], a.num_filter, *(None,) * rank)
+        )
 
 
 def _data_of_output(out: Sequence[DimLike | None], a: Any, last: bool) -> tuple[DimLike | None, ...]:
     """What the result's shape says about that of the data: the batch size, and sizes where the stride is 1."""
     rank = len(a.kernel)
-    stride, dilate, pad = (per_axis(v, rank, d, n) for v, d, n in
-                           ((a.stride, 1, "stride"), (a.dilate, 1, "dilate"), (a.pad, 0, "pad")))
+    stride, dilate, pad = (
+        per_axis(v, rank, d, n)
+        for v, d, n in ((a.stride, 1, "stride"), (a.dilate, 1, "dilate"), (a.pad, 0, "pad"))
+    )
     sizes = out[1:-1] if last else out[2:]
-    inner = [None if n is None or s != 1 else n + d * (k - 1) - 2 * p
-             for n, s, d, k, p in zip(sizes, stride, dilate, a.kernel, pad, strict=True)]
+    inner = [
+        None if n is None or s != 1 else n + d * (k - 1) - 2 * p
+        for n, s, d, k, p in zip(sizes, stride, dilate, a.kernel, pad, strict=True)
+    ]
     return (out[0], *inner, None) if last else (out[0], None, *inner)
 
 
@@ -144,15 +163,30 @@ def convolution_v1(
     The older form of Convolution; it computes the same.
     """
     return convolution.function(  # type: ignore[return-value]
-        g, data, weight, bias, kernel=kernel, stride=stride, dilate=dilate, pad=pad, num_filter=num_filter,
-        num_group=num_group, no_bias=no_bias, layout=layout)
+        g,
+        data,
+        weight,
+        bias,
+        kernel=kernel,
+        stride=stride,
+        dilate=dilate,
+        pad=pad,
+        num_filter=num_filter,
+        num_group=num_group,
+        no_bias=no_bias,
+        layout=layout,
+    )
 
 
 convolution_v1.infer_shape(convolution.shape_rule)  # type: ignore[arg-type]
 
 
 def transposed_padding(
-    sizes: Sequence[DimLike], target: Sequence[int], kernel: Sequence[int], stride: Sequence[int], dilate: Sequence[int]
+    sizes: Sequence[DimLike],
+    target: Sequence[int],
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    dilate: Sequence[int],
 ) -> tuple[list[int], list[int]]:
     """Padding and adjustment with which Deconvolution makes `target` of `sizes`.
 
@@ -164,7 +198,9 @@ def transposed_padding(
     for n, t, k, s, d in zip(sizes, target, kernel, stride, dilate, strict=True):
         surplus = int(s * (n - 1) + d * (k - 1) + 1 - t)
         if surplus < 0:
-            raise ShapeError(f"parameter 'target_shape': {t} is more than the {surplus + t} that {n} positions make")
+            raise ShapeError(
+                f"parameter 'target_shape': {t} is more than the {surplus + t} that {n} positions make"
+            )
         pad.append((surplus + 1) // 2)
         adj.append(surplus % 2)
     return pad, adj
@@ -195,7 +231,7 @@ def deconvolution(
     num_group=1, workspace=512, no_bias=True, cudnn_tune=None, cudnn_off=False, layout=None)
 
     The transpose of Convolution. `weight` is (channels, num_filter / num_group, *kernel). A spatial size n becomes
-    ``stride * (n - 1) + dilate * (kernel - 1) + 1 - 2 * pad + adj``, or `target_shape`, which overrides `pad` and `adj`.
+    ``stride * (n - 1) + dilate * (kernel - 1) + 1 - 2 * pad + adj``, or `target_shape`, which overrides both.
     """
     rank = len(kernel)
     x, w = channels_first(g, data, layout), channels_first(g, weight, layout)
@@ -206,12 +242,24 @@ def deconvolution(
         target = per_axis(target_shape, rank, 0, "target_shape")
         pads, extra = transposed_padding(x.dims[2:], target, kernel, strides, dilations)
     elif any(e >= s for e, s in zip(extra, strides, strict=True)):
-        raise ShapeError(f"parameter 'adj': expected less than the stride {tuple(strides)}, got {tuple(extra)}")
+        raise ShapeError(
+            f"parameter 'adj': expected less than the stride {tuple(strides)}, got {tuple(extra)}"
+        )
     # Less padding behind is the same as an adjustment, which ONNX limits to less than the stride.
     after = [max(p - e, 0) for p, e in zip(pads, extra, strict=True)]
     rest = [e - (p - b) for p, e, b in zip(pads, extra, after, strict=True)]
-    y = g.op("ConvTranspose", x, w, bias, kernel_shape=list(kernel), strides=strides, dilations=dilations,
-             pads=pads + after, output_padding=rest if any(rest) else None, group=num_group)
+    y = g.op(
+        "ConvTranspose",
+        x,
+        w,
+        bias,
+        kernel_shape=list(kernel),
+        strides=strides,
+        dilations=dilations,
+        pads=pads + after,
+        output_padding=rest if any(rest) else None,
+        group=num_group,
+    )
     return channels_last(g, y, layout)
 
 

@@ -37,7 +37,6 @@ def _divide(g: Builder, x: Tensor, count: DimLike) -> Tensor:
 # -- SoftmaxOutput -------------------------------------------------------------------------------------------
 
 
-
 def _softmax_forward(g: Builder, data: Tensor, label: Tensor, **a: Any) -> Tensor:
     if a["multi_output"]:
         return g.op("Softmax", data, axis=1)
@@ -65,7 +64,9 @@ def _softmax_vjp(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
     return data, _zeros(g, label)
 
 
-def _classes(g: Builder, y: Tensor, label: Tensor, a: dict[str, Any], dims: tuple[DimLike, DimLike, DimLike]) -> Tensor:
+def _classes(
+    g: Builder, y: Tensor, label: Tensor, a: dict[str, Any], dims: tuple[DimLike, DimLike, DimLike]
+) -> Tensor:
     """The gradient where labels are classes; `dims` are (examples, classes, positions)."""
     odds = g.reshape(y, dims)
     index = g.reshape(g.cast(label, np.int64), (dims[0], 1, dims[2]))
@@ -120,15 +121,24 @@ def softmax_output(
     softmax of `data`, with the gradient of its cross-entropy against `label`: classes, or probabilities if `label`
     has the data's shape. Classes lie along axis 1 with `multi_output`, along the last axis with `preserve_shape`, and
     else over all axes but the first. With `use_ignore`, examples of class `ignore_label` have no gradient. The
-    gradient is multiplied by `grad_scale` and divided by 1 ('null'), the batch size ('batch'), or the number of labels that
-    are not `ignore_label` ('valid'); with `multi_output`, also by the number of positions unless 'valid'.
+    gradient is multiplied by `grad_scale` and divided by 1 ('null'), the batch size ('batch'), or the number of labels
+    other than `ignore_label` ('valid'); with `multi_output`, also by the number of positions unless 'valid'.
     `smooth_alpha` spreads that much probability over the other classes. `out_grad` multiplies by the head's gradient.
     """
     _check_label(data, label, multi_output, preserve_shape)
-    (y,) = g.custom(_SOFTMAX, data, g.cast(label, data.dt) if label.dims == data.dims else label,
-                    grad_scale=grad_scale, ignore_label=ignore_label, multi_output=int(multi_output),
-                    use_ignore=int(use_ignore), preserve_shape=int(preserve_shape), normalization=normalization,
-                    out_grad=int(out_grad), smooth_alpha=smooth_alpha)
+    (y,) = g.custom(
+        _SOFTMAX,
+        data,
+        g.cast(label, data.dt) if label.dims == data.dims else label,
+        grad_scale=grad_scale,
+        ignore_label=ignore_label,
+        multi_output=int(multi_output),
+        use_ignore=int(use_ignore),
+        preserve_shape=int(preserve_shape),
+        normalization=normalization,
+        out_grad=int(out_grad),
+        smooth_alpha=smooth_alpha,
+    )
     return y
 
 
@@ -140,7 +150,9 @@ def _check_label(data: Tensor, label: Tensor, multi_output: bool, preserve_shape
     else:
         expected = prod(data.dims[:-1]) if preserve_shape else data.dims[0]
     if prod(label.dims) != expected:
-        raise ShapeError(f"argument 'label': expected {expected} classes for data of shape {data.dims}, got shape {label.dims}")
+        raise ShapeError(
+            f"argument 'label': expected {expected} classes for data of shape {data.dims}, got shape {label.dims}"
+        )
 
 
 @softmax_output.infer_shape
@@ -160,7 +172,9 @@ def _(s: ShapeContext, a: Any) -> None:
 # -- regression ----------------------------------------------------------------------------------------------
 
 
-def _regression(kind: str, forward: Callable[[Builder, Tensor], Tensor], slope: Callable[[Builder, Tensor], Tensor]) -> CustomFunction:
+def _regression(
+    kind: str, forward: Callable[[Builder, Tensor], Tensor], slope: Callable[[Builder, Tensor], Tensor]
+) -> CustomFunction:
     """A layer whose gradient is a function of result minus label, divided by the number of results of an example."""
 
     def expand(g: Builder, data: Tensor, label: Tensor, *, grad_scale: float) -> Tensor:
@@ -184,7 +198,9 @@ def _same(g: Builder, x: Tensor) -> Tensor:
 
 _LINEAR = _regression("LinearRegressionOutput", _same, lambda g, d: d)
 _LOGISTIC = _regression("LogisticRegressionOutput", lambda g, x: g.op("Sigmoid", x), lambda g, d: d)
-_ABSOLUTE = _regression("MAERegressionOutput", _same, lambda g, d: g.cast(g.op("Greater", d, 0.0), d.dt) * 2.0 - 1.0)
+_ABSOLUTE = _regression(
+    "MAERegressionOutput", _same, lambda g, d: g.cast(g.op("Greater", d, 0.0), d.dt) * 2.0 - 1.0
+)
 
 
 def _regress(g: Builder, function: CustomFunction, data: Tensor, label: Tensor, grad_scale: float) -> Tensor:
@@ -248,7 +264,9 @@ def _svm_vjp(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
 
     def data() -> Tensor:
         hit = g.op("Equal", numbers(g, x.dims[1]), g.unsqueeze(g.cast(label, np.int64), 1))
-        sign = g.op("Where", hit, g.const(1, x.dt), g.const(-1, x.dt))  # of the right class, and of the others
+        sign = g.op(
+            "Where", hit, g.const(1, x.dt), g.const(-1, x.dt)
+        )  # of the right class, and of the others
         gap = margin - x * sign
         inside = g.cast(g.op("Greater", gap, 0.0), x.dt)
         grad = inside * sign if attribute(n, "use_linear") else inside * gap * sign * 2.0
@@ -276,9 +294,17 @@ def svm_output(
     or of the hinge loss with `use_linear`.
     """
     if data.ndim != 2 or label.dims != data.dims[:1]:
-        raise ShapeError(f"expected data (batch, classes) and label (batch,), got {data.dims} and {label.dims}")
-    return g.custom(_SVM, data, label, margin=margin, regularization_coefficient=regularization_coefficient,
-                    use_linear=int(use_linear))[0]
+        raise ShapeError(
+            f"expected data (batch, classes) and label (batch,), got {data.dims} and {label.dims}"
+        )
+    return g.custom(
+        _SVM,
+        data,
+        label,
+        margin=margin,
+        regularization_coefficient=regularization_coefficient,
+        use_linear=int(use_linear),
+    )[0]
 
 
 @svm_output.infer_shape
@@ -312,14 +338,21 @@ _MAKE_LOSS = CustomFunction("MakeLossLayer", _make_loss_forward, _make_loss_vjp)
 
 @operator("MakeLoss", elementwise=True)
 def make_loss(
-    g: Builder, data: Tensor, *, grad_scale: float = 1.0, valid_thresh: float = 0.0, normalization: _Normalization = "null"
+    g: Builder,
+    data: Tensor,
+    *,
+    grad_scale: float = 1.0,
+    valid_thresh: float = 0.0,
+    normalization: _Normalization = "null",
 ) -> Tensor:
     """MakeLoss(data, grad_scale=1, valid_thresh=0, normalization='null')
 
     `data` itself as a loss: its gradient is `grad_scale`, divided by the batch size ('batch') or by the number of
     elements above `valid_thresh` ('valid').
     """
-    return g.custom(_MAKE_LOSS, data, grad_scale=grad_scale, valid_thresh=valid_thresh, normalization=normalization)[0]
+    return g.custom(
+        _MAKE_LOSS, data, grad_scale=grad_scale, valid_thresh=valid_thresh, normalization=normalization
+    )[0]
 
 
 # -- others --------------------------------------------------------------------------------------------------
@@ -356,7 +389,9 @@ def softmax_cross_entropy(g: Builder, data: Tensor, label: Tensor) -> Tensor:
     `label` (batch,). A probability below 1e-8 counts as that much; the gradient knows no such bound.
     """
     if data.ndim != 2 or label.dims != data.dims[:1]:
-        raise ShapeError(f"expected data (batch, classes) and label (batch,), got {data.dims} and {label.dims}")
+        raise ShapeError(
+            f"expected data (batch, classes) and label (batch,), got {data.dims} and {label.dims}"
+        )
     return g.custom(_ENTROPY, data, label)[0]
 
 

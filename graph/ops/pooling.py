@@ -19,7 +19,11 @@ __all__: list[str] = []
 
 
 def pooling_window(
-    sizes: Sequence[DimLike], kernel: Sequence[int], stride: Sequence[int], pad: Sequence[int], convention: str
+    sizes: Sequence[DimLike],
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    pad: Sequence[int],
+    convention: str,
 ) -> Window:
     """MXNet's window, with the padding behind that its convention for the number of windows asks for.
 
@@ -62,17 +66,27 @@ def max_pool(g: Builder, x: Tensor, window: Window) -> Tensor:
     """The maximum of each window; padding does not count."""
     lowest = float(np.finfo(x.dt).min) if x.dt.kind == "f" else int(np.iinfo(x.dt).min)
     x, window = padded(g, x, window, lowest)
-    return g.op("MaxPool", x, kernel_shape=list(window.kernel), strides=list(window.strides), pads=window.pads)
+    return g.op(
+        "MaxPool", x, kernel_shape=list(window.kernel), strides=list(window.strides), pads=window.pads
+    )
 
 
 def mean_pool(g: Builder, x: Tensor, window: Window) -> Tensor:
     """The sum of each window divided by the size of the kernel; padding counts as zeros."""
     x, window = padded(g, x, window, 0.0)
-    return g.op("AveragePool", x, kernel_shape=list(window.kernel), strides=list(window.strides), pads=window.pads,
-                count_include_pad=1)
+    return g.op(
+        "AveragePool",
+        x,
+        kernel_shape=list(window.kernel),
+        strides=list(window.strides),
+        pads=window.pads,
+        count_include_pad=1,
+    )
 
 
-def _counts(sizes: Sequence[DimLike], window: Window, pad: Sequence[int], include: bool) -> np.ndarray[Any, Any]:
+def _counts(
+    sizes: Sequence[DimLike], window: Window, pad: Sequence[int], include: bool
+) -> np.ndarray[Any, Any]:
     """The number of elements that MXNet divides each window by; of padding, only the declared part counts."""
     total = np.ones((), np.float64)
     for n, k, s, p, b in zip(sizes, window.kernel, window.strides, window.before, pad, strict=True):
@@ -93,7 +107,9 @@ def average_pool(g: Builder, x: Tensor, window: Window, pad: Sequence[int], incl
         return mean_pool(g, x, window)
     counts = _counts(x.dims[2:], window, pad, include)
     if (counts == 0).any():
-        raise ShapeError("a pooling window lies outside the data, so that its mean over no elements is undefined")
+        raise ShapeError(
+            "a pooling window lies outside the data, so that its mean over no elements is undefined"
+        )
     factors = float(np.prod(window.kernel)) / counts
     return mean_pool(g, x, window) * factors.astype(x.dt)
 
@@ -158,8 +174,8 @@ def pooling(
     count_include_pad: bool | None = None,
     layout: Literal["NCW", "NCHW", "NCDHW", "NWC", "NHWC", "NDHWC"] | None = None,
 ) -> Tensor:
-    """Pooling(data, kernel=(), pool_type='max', global_pool=False, cudnn_off=False, pooling_convention='valid', stride=(),
-    pad=(), p_value=None, count_include_pad=None, layout=None)
+    """Pooling(data, kernel=(), pool_type='max', global_pool=False, cudnn_off=False, pooling_convention='valid',
+    stride=(), pad=(), p_value=None, count_include_pad=None, layout=None)
 
     Maximum, mean, sum or p-norm (p 1, 2 or 3) of windows over the spatial axes, or of all of them with `global_pool`.
     The number of windows is rounded down ('valid'), up ('full'), or up without regard to the kernel ('same'). The mean
@@ -170,7 +186,9 @@ def pooling(
         return channels_last(g, _global(g, x, pool_type, p_value), layout)
     rank = len(kernel)
     if x.ndim != rank + 2:
-        raise ShapeError(f"parameter 'kernel': expected {x.ndim - 2} values for data of shape {data.dims}, got {kernel}")
+        raise ShapeError(
+            f"parameter 'kernel': expected {x.ndim - 2} values for data of shape {data.dims}, got {kernel}"
+        )
     if pooling_convention == "same" and not any(pad):
         pad = ()  # MXNet's own check asks for three zeros whatever the rank
     window = pooling_window(x.dims[2:], kernel, stride, pad, pooling_convention)
@@ -195,5 +213,12 @@ def pooling_v1(
     The older form of Pooling.
     """
     return pooling.function(  # type: ignore[return-value]
-        g, data, kernel=kernel, pool_type=pool_type, global_pool=global_pool, pooling_convention=pooling_convention,
-        stride=stride, pad=pad)
+        g,
+        data,
+        kernel=kernel,
+        pool_type=pool_type,
+        global_pool=global_pool,
+        pooling_convention=pooling_convention,
+        stride=stride,
+        pad=pad,
+    )

@@ -57,11 +57,11 @@ def softmax(
 
 def _within(g: Builder, x: Tensor, length: Tensor, axis: int) -> Tensor:
     """Which elements lie before the length of their row along `axis`."""
-    rest = (*x.dims[:axis], *x.dims[axis + 1:])
+    rest = (*x.dims[:axis], *x.dims[axis + 1 :])
     if length.dims != rest and not (length.ndim == 1 and rest in ((), (1,))):
         raise ShapeError(f"argument 'length': expected shape {rest}, got {length.dims}")
     place = g.reshape(numbers(g, x.dims[axis]), (x.dims[axis], *(1,) * (x.ndim - axis - 1)))
-    limit = g.reshape(g.cast(length, np.int64), (*x.dims[:axis], 1, *x.dims[axis + 1:]))
+    limit = g.reshape(g.cast(length, np.int64), (*x.dims[:axis], 1, *x.dims[axis + 1 :]))
     return g.op("Less", place, limit)
 
 
@@ -77,7 +77,7 @@ def _(s: ShapeContext, a: Any) -> None:
     data = s["data"]
     if data is not None and "length" in s:
         axis = a.axis % len(data)
-        s.set("length", (*data[:axis], *data[axis + 1:]))
+        s.set("length", (*data[:axis], *data[axis + 1 :]))
 
 
 def _unary_shape(s: ShapeContext, a: Any) -> None:
@@ -124,7 +124,9 @@ for _op in (log_softmax, softmin):
 
 
 @operator("SoftmaxActivation", elementwise=True)
-def softmax_activation(g: Builder, data: Tensor, *, mode: Literal["channel", "instance"] = "instance") -> Tensor:
+def softmax_activation(
+    g: Builder, data: Tensor, *, mode: Literal["channel", "instance"] = "instance"
+) -> Tensor:
     """SoftmaxActivation(data, mode='instance')
 
     softmax over axis 1 (``channel``) or over the last axis (``instance``).

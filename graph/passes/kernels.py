@@ -94,7 +94,10 @@ def _elu(g: Builder, a: Attributes, x: Tensor) -> Tensor:
 
 @detour("Selu")
 def _selu(g: Builder, a: Attributes, x: Tensor) -> Tensor:
-    alpha, gamma = float(a.get("alpha", 1.67326319217681884765625)), float(a.get("gamma", 1.05070102214813232421875))
+    alpha, gamma = (
+        float(a.get("alpha", 1.67326319217681884765625)),
+        float(a.get("gamma", 1.05070102214813232421875)),
+    )
     return _where(g, _negative(g, x), (g.op("Exp", x) - 1.0) * alpha, x) * gamma
 
 
@@ -138,14 +141,38 @@ def _mish(g: Builder, a: Attributes, x: Tensor) -> Tensor:
 # W. J. Cody's rational approximations ("Rational Chebyshev approximation for the error function", 1969): numerators
 # and denominators, highest power first, for abs(x) up to 15/32 in powers of x * x, and beyond in powers of abs(x).
 _ERF_SMALL = (
-    (1.85777706184603153e-1, 3.16112374387056560, 1.13864154151050156e2, 3.77485237685302021e2, 3.20937758913846947e3),
+    (
+        1.85777706184603153e-1,
+        3.16112374387056560,
+        1.13864154151050156e2,
+        3.77485237685302021e2,
+        3.20937758913846947e3,
+    ),
     (1.0, 2.36012909523441209e1, 2.44024637934444173e2, 1.28261652607737228e3, 2.84423683343917062e3),
 )
 _ERF_LARGE = (
-    (2.15311535474403846e-8, 5.64188496988670089e-1, 8.88314979438837594, 6.61191906371416295e1, 2.98635138197400131e2,
-     8.81952221241769090e2, 1.71204761263407058e3, 2.05107837782607147e3, 1.23033935479799725e3),
-    (1.0, 1.57449261107098347e1, 1.17693950891312499e2, 5.37181101862009858e2, 1.62138957456669019e3,
-     3.29079923573345963e3, 4.36261909014324716e3, 3.43936767414372164e3, 1.23033935480374942e3),
+    (
+        2.15311535474403846e-8,
+        5.64188496988670089e-1,
+        8.88314979438837594,
+        6.61191906371416295e1,
+        2.98635138197400131e2,
+        8.81952221241769090e2,
+        1.71204761263407058e3,
+        2.05107837782607147e3,
+        1.23033935479799725e3,
+    ),
+    (
+        1.0,
+        1.57449261107098347e1,
+        1.17693950891312499e2,
+        5.37181101862009858e2,
+        1.62138957456669019e3,
+        3.29079923573345963e3,
+        4.36261909014324716e3,
+        3.43936767414372164e3,
+        1.23033935480374942e3,
+    ),
 )
 
 
@@ -197,10 +224,15 @@ def _conv(g: Builder, a: Attributes, x: Tensor, w: Tensor, bias: Tensor | None =
     window = window_of(a, x.dims[2:], [int(k) for k in w.dims[2:]])
     group, counts = int(a.get("group", 1)), window.positions(x.dims[2:])
     n, c, o, positions = x.dims[0], x.dims[1], w.dims[0], prod(counts)
-    parts = [g.reshape(v, (n, group, c // group, 1, positions)) for v in _places(g, _padded(g, x, window), window, counts)]
+    parts = [
+        g.reshape(v, (n, group, c // group, 1, positions))
+        for v in _places(g, _padded(g, x, window), window, counts)
+    ]
     stacked = g.op("Concat", *parts, axis=3) if len(parts) > 1 else parts[0]
     rows = c // group * len(parts)
-    y = g.op("MatMul", g.reshape(w, (group, o // group, rows)), g.reshape(stacked, (n, group, rows, positions)))
+    y = g.op(
+        "MatMul", g.reshape(w, (group, o // group, rows)), g.reshape(stacked, (n, group, rows, positions))
+    )
     y = g.reshape(y, (n, o, *counts))
     return y if bias is None else y + g.reshape(bias, (o, *(1,) * len(counts)))
 
@@ -216,18 +248,25 @@ def _conv_transpose(g: Builder, a: Attributes, x: Tensor, w: Tensor, bias: Tenso
     for axis, s in enumerate(window.strides, 2):
         if s > 1:
             d = x.dims[axis]
-            wide = g.reshape(x, (*x.dims[: axis + 1], 1, *x.dims[axis + 1:]))
+            wide = g.reshape(x, (*x.dims[: axis + 1], 1, *x.dims[axis + 1 :]))
             pads = [0] * (2 * wide.ndim)
             pads[wide.ndim + axis + 1] = s - 1
             wide = g.op("Pad", wide, g.ints(*pads))
-            x = g.reshape(wide, (*x.dims[:axis], d * s, *x.dims[axis + 1:]))
+            x = g.reshape(wide, (*x.dims[:axis], d * s, *x.dims[axis + 1 :]))
             x = g.slice(x, [axis], [0], [(d - 1) * s + 1])
     c, per_group = w.dims[0], w.dims[1]
     w = g.reshape(w, (group, c // group, per_group, *kernel))
     w = g.transpose(w, [0, 2, 1, *range(3, 3 + rank)])
     w = g.reshape(w, (group * per_group, c // group, *kernel))
     low = int(np.iinfo(np.int64).min)
-    w = g.op("Slice", w, g.ints(*[-1] * rank), g.ints(*[low] * rank), g.ints(*range(2, 2 + rank)), g.ints(*[-1] * rank))
+    w = g.op(
+        "Slice",
+        w,
+        g.ints(*[-1] * rank),
+        g.ints(*[low] * rank),
+        g.ints(*range(2, 2 + rank)),
+        g.ints(*[-1] * rank),
+    )
     before = [e - 1 - p for e, p in zip(window.extent, window.before, strict=True)]
     after = [e - 1 - p + r for e, p, r in zip(window.extent, window.after, extra, strict=True)]
     x = g.op("Pad", x, g.ints(0, 0, *before, 0, 0, *after))

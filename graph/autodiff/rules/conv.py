@@ -39,21 +39,31 @@ def conv(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
     x, w = tensor(n.inputs[0]), tensor(n.inputs[1])
     group = int(attribute(n, "group", 1))
     window = window_of(attributes_of(n), x.dims[2:], [int(k) for k in w.dims[2:]])
-    return (lambda: data_gradient(g, dy, w, x.dims, window, group),
-            lambda: weight_gradient(g, x, dy, w.dims, window, group),
-            lambda: spatial_sum(g, dy))
+    return (
+        lambda: data_gradient(g, dy, w, x.dims, window, group),
+        lambda: weight_gradient(g, x, dy, w.dims, window, group),
+        lambda: spatial_sum(g, dy),
+    )
 
 
 @rule("ConvTranspose")
 def conv_transpose(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
-    """With respect to the data an ordinary convolution; the weight's gradient is that of the convolution, roles swapped."""
+    """For the data an ordinary convolution; for the weight as with the convolution, roles swapped."""
     x, w = tensor(n.inputs[0]), tensor(n.inputs[1])
     group = int(attribute(n, "group", 1))
     window = _transposed_window(n, x, w, dy)
 
     def data() -> Tensor:
-        return g.op("Conv", dy, w, kernel_shape=list(window.kernel), strides=list(window.strides),
-                    dilations=list(window.dilations), pads=window.pads, group=group)
+        return g.op(
+            "Conv",
+            dy,
+            w,
+            kernel_shape=list(window.kernel),
+            strides=list(window.strides),
+            dilations=list(window.dilations),
+            pads=window.pads,
+            group=group,
+        )
 
     return data, lambda: weight_gradient(g, dy, x, w.dims, window, group), lambda: spatial_sum(g, dy)
 
@@ -67,7 +77,10 @@ def _transposed_window(n: ir.Node, x: Tensor, w: Tensor, y: Tensor) -> Window:
         return window_of(a, y.dims[2:], kernel)
     plain = window_of({k: v for k, v in a.items() if k in ("strides", "dilations")}, x.dims[2:], kernel)
     extra = a.get("output_padding") or [0] * len(kernel)
-    total = [int(full + e - size) for full, e, size in zip(plain.spread(x.dims[2:]), extra, y.dims[2:], strict=True)]
+    total = [
+        int(full + e - size)
+        for full, e, size in zip(plain.spread(x.dims[2:]), extra, y.dims[2:], strict=True)
+    ]
     small, large = tuple(t // 2 for t in total), tuple(t - t // 2 for t in total)
     before, after = (small, large) if auto == "SAME_UPPER" else (large, small)
     return Window(plain.kernel, plain.strides, plain.dilations, before, after)
@@ -76,7 +89,9 @@ def _transposed_window(n: ir.Node, x: Tensor, w: Tensor, y: Tensor) -> Window:
 # -- data ----------------------------------------------------------------------------------------------------
 
 
-def data_gradient(g: Builder, dy: Tensor, w: Tensor, dims: Sequence[DimLike], window: Window, group: int) -> Tensor:
+def data_gradient(
+    g: Builder, dy: Tensor, w: Tensor, dims: Sequence[DimLike], window: Window, group: int
+) -> Tensor:
     """The gradient of a convolution's data, whose shape is `dims`."""
     simple = all(s == 1 for s in window.strides) and not any(window.pads)
     if all(k == 1 for k in window.kernel) and simple and group == 1:
@@ -85,8 +100,15 @@ def data_gradient(g: Builder, dy: Tensor, w: Tensor, dims: Sequence[DimLike], wi
         return g.reshape(product, dims)
     reach = [e - 1 - p for e, p in zip(window.extent * 2, window.pads, strict=True)]
     if all(s == 1 for s in window.strides) and min(reach) >= 0 and not _much_smaller(dy.dims, dims):
-        return g.op("Conv", dy, _flipped(g, w, group), kernel_shape=list(window.kernel), dilations=list(window.dilations),
-                    pads=reach, group=group)
+        return g.op(
+            "Conv",
+            dy,
+            _flipped(g, w, group),
+            kernel_shape=list(window.kernel),
+            dilations=list(window.dilations),
+            pads=reach,
+            group=group,
+        )
     return _transposed(g, dy, w, dims, window, group)
 
 
@@ -111,18 +133,32 @@ def _flipped(g: Builder, w: Tensor, group: int) -> Tensor:
     axes = [a + 2 for a, k in enumerate(kernel) if k != 1]
     if not axes:
         return w
-    return g.op("Slice", w, g.ints(*[-1] * len(axes)), g.ints(*[_LOW] * len(axes)), g.ints(*axes), g.ints(*[-1] * len(axes)))
+    return g.op(
+        "Slice",
+        w,
+        g.ints(*[-1] * len(axes)),
+        g.ints(*[_LOW] * len(axes)),
+        g.ints(*axes),
+        g.ints(*[-1] * len(axes)),
+    )
 
 
-def _transposed(g: Builder, dy: Tensor, w: Tensor, dims: Sequence[DimLike], window: Window, group: int) -> Tensor:
+def _transposed(
+    g: Builder, dy: Tensor, w: Tensor, dims: Sequence[DimLike], window: Window, group: int
+) -> Tensor:
     """A transposed convolution that gives exactly `dims`.
 
     A stride leaves elements at the end that no window reached. How many is unknown while sizes are symbolic; then
     as many as there can be are made, and cut off.
     """
     rank = len(window.kernel)
-    options: dict[str, Any] = {"kernel_shape": list(window.kernel), "strides": list(window.strides),
-                               "dilations": list(window.dilations), "pads": window.pads, "group": group}
+    options: dict[str, Any] = {
+        "kernel_shape": list(window.kernel),
+        "strides": list(window.strides),
+        "dilations": list(window.dilations),
+        "pads": window.pads,
+        "group": group,
+    }
     rest = [n - m for n, m in zip(dims[2:], window.spread(dy.dims[2:]), strict=True)]
     extra = [r if isinstance(r, int) else s - 1 for r, s in zip(rest, window.strides, strict=True)]
     y = g.op("ConvTranspose", dy, w, output_padding=extra if any(extra) else None, **options)
@@ -141,7 +177,12 @@ def weight_gradient(
     g: Builder, x: Tensor, dy: Tensor, dims: Sequence[DimLike], window: Window, group: int
 ) -> Tensor:
     """The gradient of a convolution's weight, whose shape is `dims`, from its data and the gradient of its result."""
-    if all(k == 1 for k in window.kernel) and not any(window.pads) and all(s == 1 for s in window.strides) and group == 1:
+    if (
+        all(k == 1 for k in window.kernel)
+        and not any(window.pads)
+        and all(s == 1 for s in window.strides)
+        and group == 1
+    ):
         return g.reshape(_pointwise(g, x, dy), dims)
     rank = len(window.kernel)
     batch_last = [*range(1, rank + 2), 0]
@@ -162,7 +203,9 @@ def weight_gradient(
         return g.reshape(g.transpose(g.reshape(product, (o, k, c)), [0, 2, 1]), dims)
     d = g.reshape(d, (group, o // group, places))
     if c == group:
-        parts = [g.op("MatMul", d, g.reshape(v, (group, places, 1))) for v in columns]  # (group, o / group, 1) each
+        parts = [
+            g.op("MatMul", d, g.reshape(v, (group, places, 1))) for v in columns
+        ]  # (group, o / group, 1) each
         return g.reshape(g.op("Concat", *parts, axis=-1) if k > 1 else parts[0], dims)
     flat = [g.reshape(v, (group, c // group, places)) for v in columns]
     # FusedMatMul reads its second operand transposed: a Transpose would copy the largest tensor of the step.
@@ -194,12 +237,19 @@ def _columns(g: Builder, x: Tensor, counts: Sequence[DimLike], window: Window) -
 
 
 def _pointwise(g: Builder, x: Tensor, dy: Tensor) -> Tensor:
-    """With a kernel of one element, a product of matrices: over the batch at once, or image by image where they are large."""
+    """With a kernel of one element, a product of matrices: over the batch at once, or of each image if large."""
     positions = prod(dy.dims[2:])
     o, c = dy.dims[1], x.dims[1]
     if isinstance(positions, int) and positions >= 500:
         rows = g.reshape(x, (*x.dims[:2], positions))
-        (products,) = g.multi("FusedMatMul", 1, g.reshape(dy, (*dy.dims[:2], positions)), rows, _domain="com.microsoft", transB=1)
+        (products,) = g.multi(
+            "FusedMatMul",
+            1,
+            g.reshape(dy, (*dy.dims[:2], positions)),
+            rows,
+            _domain="com.microsoft",
+            transB=1,
+        )
         return g.reduce("Sum", products, [0])
     batch_last = [*range(1, x.ndim), 0]
     places = positions * dy.dims[0]

@@ -17,8 +17,13 @@ from .conv import attributes_of, data_gradient
 
 def _plain(window: Window, sizes: Sequence[DimLike]) -> bool:
     """Whether windows tile the axes: no overlap, no gap, no rest."""
-    return (window.kernel == window.strides and not any(window.pads) and all(d == 1 for d in window.dilations)
-            and is_static(sizes) and all(n % k == 0 for n, k in zip(sizes, window.kernel, strict=True)))
+    return (
+        window.kernel == window.strides
+        and not any(window.pads)
+        and all(d == 1 for d in window.dilations)
+        and is_static(sizes)
+        and all(n % k == 0 for n, k in zip(sizes, window.kernel, strict=True))
+    )
 
 
 def enlarge(g: Builder, x: Tensor, factors: Sequence[int]) -> Tensor:
@@ -27,8 +32,16 @@ def enlarge(g: Builder, x: Tensor, factors: Sequence[int]) -> Tensor:
         return x
     scales = g.const(np.asarray([1, 1, *factors], np.float32))
     dims = (*x.dims[:2], *(d * f for d, f in zip(x.dims[2:], factors, strict=True)))
-    return g.with_dims("Resize", dims, x, None, scales, mode="nearest", coordinate_transformation_mode="asymmetric",
-                       nearest_mode="floor")
+    return g.with_dims(
+        "Resize",
+        dims,
+        x,
+        None,
+        scales,
+        mode="nearest",
+        coordinate_transformation_mode="asymmetric",
+        nearest_mode="floor",
+    )
 
 
 @rule("MaxPool")
@@ -42,7 +55,14 @@ def max_pool(g: Builder, n: ir.Node, dy: Tensor, _: Tensor | None = None) -> Gra
     _, indices = g.multi("MaxPool", 2, x, **attributes)
     flat = g.reshape(g.fill(x.dims, 0, x.dt), (prod(x.dims),))
     count = prod(dy.dims)
-    total = g.op("ScatterElements", flat, g.reshape(indices, (count,)), g.reshape(dy, (count,)), axis=0, reduction="add")
+    total = g.op(
+        "ScatterElements",
+        flat,
+        g.reshape(indices, (count,)),
+        g.reshape(dy, (count,)),
+        axis=0,
+        reduction="add",
+    )
     return g.reshape(total, x.dims)
 
 
@@ -75,9 +95,15 @@ def average_pool(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
     return _spread(g, dy * _weights(g, x, window, attributes), x.dims, window)
 
 
-def _weights(g: Builder, x: Tensor, window: Window, attributes: dict[str, Any]) -> np.ndarray[Any, Any] | float:
+def _weights(
+    g: Builder, x: Tensor, window: Window, attributes: dict[str, Any]
+) -> np.ndarray[Any, Any] | float:
     """One over the number of elements that the mean of each window divides by."""
-    declared = tuple(attributes.get("pads") or window.pads)[len(window.kernel):] if attributes.get("ceil_mode") else window.after
+    declared = (
+        tuple(attributes.get("pads") or window.pads)[len(window.kernel) :]
+        if attributes.get("ceil_mode")
+        else window.after
+    )
     include = bool(attributes.get("count_include_pad", 0))
     if (include and tuple(declared) == window.after) or not any(window.pads):
         return 1.0 / float(np.prod(window.kernel))
@@ -113,7 +139,9 @@ def _norm_factor(g: Builder, dy: Tensor, y: Tensor, p: float) -> Tensor:
         return dy
     zero = g.op("Equal", y, g.const(0, y.dt))
     safe = g.op("Where", zero, g.const(1, y.dt), y)
-    return g.op("Where", zero, g.const(0, y.dt), dy / (safe if p == 2 else g.op("Pow", safe, g.const(p - 1, y.dt))))
+    return g.op(
+        "Where", zero, g.const(0, y.dt), dy / (safe if p == 2 else g.op("Pow", safe, g.const(p - 1, y.dt)))
+    )
 
 
 def _power(g: Builder, x: Tensor, p: float) -> Tensor:

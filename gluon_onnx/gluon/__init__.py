@@ -11,7 +11,6 @@ from .hybrid_block import HybridBlock
 from .parameter import Constant, DeferredInitializationError, Parameter, tensor_types
 from .parameter_dict import ParameterDict
 from .symbol_block import SymbolBlock
-from .trainer import Trainer
 
 __all__ = [
     "Block",
@@ -21,7 +20,6 @@ __all__ = [
     "Parameter",
     "ParameterDict",
     "SymbolBlock",
-    "Trainer",
     "loss",
     "nn",
     "tensor_types",
@@ -32,6 +30,10 @@ _LAZY = ("contrib", "data", "model_zoo", "rnn")
 
 
 def __getattr__(name: str) -> _Any:
+    if name == "Trainer":  # it needs the optimizers, which inference does not
+        from .trainer import Trainer
+
+        return Trainer
     if name in _LAZY:
         return _importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -36,7 +36,8 @@ class SymbolBlock(HybridBlock):
         inputs: Symbol | Sequence[Symbol],
         params: ParameterDict | None = None,
     ):
-        super().__init__(prefix="", params=ParameterDict("", params))
+        super().__init__(prefix="")
+        self._params = ParameterDict("", params)
         ins, self._in_format = flatten([inputs] if isinstance(inputs, Symbol) else list(inputs), "input")
         outs, self._out_format = flatten(outputs if isinstance(outputs, Symbol) else list(outputs), "output")
         out = symbol.Group(outs)

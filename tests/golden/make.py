@@ -49,7 +49,9 @@ def run(row: cases.Case, dtype: str) -> dict[str, np.ndarray]:
         return found
     outputs = [found[f"out{i}"] for i in range(len(found)) if f"out{i}" in found]
     right = row.expect(arrays, [row.head(i, o.shape, o.dtype.name) for i, o in enumerate(outputs)])
-    if row.oracle != "none" and all(n in found and np.allclose(found[n], v, 1e-3, 1e-5, equal_nan=True) for n, v in right.items()):
+    if row.oracle != "none" and all(
+        n in found and np.allclose(found[n], v, 1e-3, 1e-5, equal_nan=True) for n, v in right.items()
+    ):
         raise ValueError("the row says that MXNet is wrong, but it is right")
     found.update({n: _as(v, found[n].dtype if n in found else dtype) for n, v in right.items()})
     return found
@@ -84,7 +86,14 @@ def make(family: str, salt: str, only: str, verbose: bool) -> tuple[store.Golden
                 print(row.id, dtype, flush=True)
             try:
                 found = run(row, dtype)
-            except (mx.base.MXNetError, ValueError, TypeError, AttributeError, KeyError, AssertionError) as error:
+            except (
+                mx.base.MXNetError,
+                ValueError,
+                TypeError,
+                AttributeError,
+                KeyError,
+                AssertionError,
+            ) as error:
                 refused += 1
                 with contextlib.suppress(mx.base.MXNetError):
                     mx.nd.waitall()  # else the error comes up again in the next row
@@ -94,7 +103,11 @@ def make(family: str, salt: str, only: str, verbose: bool) -> tuple[store.Golden
             golden.update({f"{row.id}|{dtype}|{name}": value for name, value in found.items()})
             if only:
                 print(row.id, dtype, *(f"{n} {v.dtype} {v.shape}\n{v}" for n, v in found.items()), sep="\n")
-            elif not row.note and not row.mxnet_wrong and any(np.isnan(v).any() for v in found.values() if v.dtype.kind == "f"):
+            elif (
+                not row.note
+                and not row.mxnet_wrong
+                and any(np.isnan(v).any() for v in found.values() if v.dtype.kind == "f")
+            ):
                 print(f"  {row.id} {dtype} has NaN without a note")
     if not native and not only and any(row.native for row in rows):
         golden.update(native_part(family, salt))
@@ -109,7 +122,9 @@ def differing(golden: store.Golden, before: store.Golden) -> list[str]:
             return False
         new, old = golden[key], before[key]
         rtol, atol = cases.TOLERANCE.get(new.dtype.name, (0.0, 0.0))
-        return new.shape == old.shape and np.allclose(new, old, rtol / 10, atol / 10, equal_nan=new.dtype.kind == "f")
+        return new.shape == old.shape and np.allclose(
+            new, old, rtol / 10, atol / 10, equal_nan=new.dtype.kind == "f"
+        )
 
     return sorted(key for key in {*before, *golden} if not close(key))
 
@@ -122,7 +137,9 @@ def main() -> int:
     parser.add_argument("--only", default="", help="print the values of the rows whose id contains this")
     parser.add_argument("--salt", default="", help="another text gives other random inputs")
     parser.add_argument("--folder", type=pathlib.Path, default=store.HERE, help="where the files lie")
-    parser.add_argument("--verbose", action="store_true", help="name each row before it runs: shows which one crashed")
+    parser.add_argument(
+        "--verbose", action="store_true", help="name each row before it runs: shows which one crashed"
+    )
     options = parser.parse_args()
     bad = 0
     for family in options.family:

@@ -15,7 +15,9 @@ HERE = pathlib.Path(__file__).parent
 Golden = dict[str, np.ndarray]
 
 
-def write(family: str, values: Golden, fingerprints: dict[str, int], folder: pathlib.Path = HERE) -> pathlib.Path:
+def write(
+    family: str, values: Golden, fingerprints: dict[str, int], folder: pathlib.Path = HERE
+) -> pathlib.Path:
     """Write the arrays of a family; the same arrays always give the same bytes."""
     entries: dict[str, tuple[str, tuple[int, ...]]] = {}
     flat: dict[str, list[np.ndarray]] = {}
@@ -25,7 +27,9 @@ def write(family: str, values: Golden, fingerprints: dict[str, int], folder: pat
     text = json.dumps({"rows": fingerprints, "arrays": entries}, separators=(",", ":"))
     arrays = {name: np.concatenate(parts) for name, parts in sorted(flat.items())}
     path = folder / f"{family}.npz"
-    np.savez_compressed(path, index=np.frombuffer(text.encode(), dtype="uint8"), **{f"_{k}": v for k, v in arrays.items()})
+    np.savez_compressed(
+        path, index=np.frombuffer(text.encode(), dtype="uint8"), **{f"_{k}": v for k, v in arrays.items()}
+    )
     return path
 
 

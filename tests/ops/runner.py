@@ -36,7 +36,10 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _heads(mx: Any, row: Case, outputs: list[Any]) -> list[Any]:
-    return [mx.nd.array(row.head(i, o.shape, np.dtype(o.dtype).name), dtype=o.dtype) for i, o in enumerate(outputs)]
+    return [
+        mx.nd.array(row.head(i, o.shape, np.dtype(o.dtype).name), dtype=o.dtype)
+        for i, o in enumerate(outputs)
+    ]
 
 
 def _inputs(mx: Any, row: Case, dtype: str) -> list[Any]:
@@ -50,7 +53,9 @@ def _collect(outputs: list[Any], grads: dict[int, Any], states: dict[int, Any]) 
     return found
 
 
-def run_eager(mx: Any, row: Case, dtype: str, *, grads: bool = True, strict: bool = True) -> dict[str, np.ndarray]:
+def run_eager(
+    mx: Any, row: Case, dtype: str, *, grads: bool = True, strict: bool = True
+) -> dict[str, np.ndarray]:
     """Outputs, input gradients (unless ``grads`` is false) and updated states of an imperative call.
 
     Raises
@@ -73,7 +78,11 @@ def run_eager(mx: Any, row: Case, dtype: str, *, grads: bool = True, strict: boo
             outputs = _listed(_call(function, row, arrays, **options))
     states = row.state_inputs()
     for index, before in enumerate(row.arrays(dtype)):
-        if strict and index not in states and not np.array_equal(arrays[index].asnumpy(), before, equal_nan=before.dtype.kind == "f"):
+        if (
+            strict
+            and index not in states
+            and not np.array_equal(arrays[index].asnumpy(), before, equal_nan=before.dtype.kind == "f")
+        ):
             raise AssertionError(f"{row.id}: input {index} was overwritten")
     return _collect(outputs, {i: arrays[i].grad for i in wanted}, {i: arrays[i] for i in states})
 
@@ -94,11 +103,19 @@ def run_symbol(mx: Any, row: Case, dtype: str) -> dict[str, np.ndarray]:
     made = [f"x{i}" for i, spec in enumerate(row.inputs) if spec.aux]
     aux = {name: arrays[name if name in arrays else made.pop(0)] for name in symbol.list_auxiliary_states()}
     args = {name: arrays[name] for name in symbol.list_arguments()}
-    executor = symbol.bind(mx.cpu(), args, args_grad=grads, grad_req={n: "write" if n in grads else "null" for n in args}, aux_states=aux)
+    executor = symbol.bind(
+        mx.cpu(),
+        args,
+        args_grad=grads,
+        grad_req={n: "write" if n in grads else "null" for n in args},
+        aux_states=aux,
+    )
     outputs = list(executor.forward(is_train=row.train))
     if wanted:
         executor.backward(_heads(mx, row, outputs))
-    return _collect(outputs, {i: grads[f"x{i}"] for i in wanted}, {i: arrays[f"x{i}"] for i in row.state_inputs()})
+    return _collect(
+        outputs, {i: grads[f"x{i}"] for i in wanted}, {i: arrays[f"x{i}"] for i in row.state_inputs()}
+    )
 
 
 def run_hybridized(mx: Any, row: Case, dtype: str) -> dict[str, np.ndarray]:

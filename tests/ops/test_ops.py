@@ -34,15 +34,24 @@ def _rows(**wanted: bool) -> list[Any]:
     found = []
     for family in FAMILIES:
         for row in all_cases(family):
-            has = {"imperative": row.oracle != "symbol", "symbol": not row.eager_only, "inputs": bool(row.inputs), "states": bool(row.state_inputs())}
+            has = {
+                "imperative": row.oracle != "symbol",
+                "symbol": not row.eager_only,
+                "inputs": bool(row.inputs),
+                "states": bool(row.state_inputs()),
+            }
             if row.op not in UNSUPPORTED and all(has[k] == v for k, v in wanted.items()):
-                found += [pytest.param(family, row, dtype, id=f"{family}-{row.id}-{dtype}") for dtype in row.dtypes]
+                found += [
+                    pytest.param(family, row, dtype, id=f"{family}-{row.id}-{dtype}") for dtype in row.dtypes
+                ]
     return found
 
 
 def _golden(family: str, row: Case, dtype: str) -> dict[str, np.ndarray]:
     values, fingerprints = _read(family)
-    assert fingerprints.get(row.id) == row.fingerprint(), "the row has changed since its golden values were made"
+    assert fingerprints.get(row.id) == row.fingerprint(), (
+        "the row has changed since its golden values were made"
+    )
     return store.of_row(values, row.id, dtype)
 
 

@@ -38,7 +38,9 @@ class Draw:
         if self.op.endswith("_like"):
             arrays = [mx.nd.zeros((_COUNT // 100, 100), dtype=self.dtype)]
             return resolve(mx.nd, self.op)(*arrays, **self.attrs).asnumpy()
-        result: np.ndarray = resolve(mx.nd, self.op)(*arrays, shape=(_COUNT // 100, 100), **self.attrs).asnumpy()
+        result: np.ndarray = resolve(mx.nd, self.op)(
+            *arrays, shape=(_COUNT // 100, 100), **self.attrs
+        ).asnumpy()
         return result
 
 
@@ -79,22 +81,69 @@ _SCALAR: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 DRAWS: list[Draw] = [
     *(Draw(f"_random_{name}", attrs=attrs, **moments) for name, (attrs, moments) in _SCALAR.items()),
     *(Draw(f"_random_{name}_like", attrs=attrs, **moments) for name, (attrs, moments) in _SCALAR.items()),
-    *(Draw(f"_random_{name}", attrs={**attrs, "dtype": t}, dtype=t, **moments)
-      for name, (attrs, moments) in _SCALAR.items() for t in ("float16", "float64")),
+    *(
+        Draw(f"_random_{name}", attrs={**attrs, "dtype": t}, dtype=t, **moments)
+        for name, (attrs, moments) in _SCALAR.items()
+        for t in ("float16", "float64")
+    ),
     Draw("_random_uniform", **_uniform(0, 1)),
     Draw("_random_normal", mean=0.0, variance=1.0),
     Draw("_random_gamma", attrs={"alpha": 0.4, "beta": 2.0}, **_gamma(0.4, 2.0)),
     Draw("_random_poisson", attrs={"lam": 40.0}, mean=40.0, variance=40.0, low=0.0, whole=True),
-    Draw("_random_randint", attrs={"low": -3, "high": 5}, dtype="int32", mean=0.5, variance=63 / 12, low=-3, high=4, whole=True),
-    Draw("_random_randint", attrs={"low": 0, "high": 1000, "dtype": "int64"}, dtype="int64", mean=499.5, variance=999999 / 12, low=0, high=999, whole=True),
+    Draw(
+        "_random_randint",
+        attrs={"low": -3, "high": 5},
+        dtype="int32",
+        mean=0.5,
+        variance=63 / 12,
+        low=-3,
+        high=4,
+        whole=True,
+    ),
+    Draw(
+        "_random_randint",
+        attrs={"low": 0, "high": 1000, "dtype": "int64"},
+        dtype="int64",
+        mean=499.5,
+        variance=999999 / 12,
+        low=0,
+        high=999,
+        whole=True,
+    ),
     Draw("_sample_uniform", inputs=([-1.0, 2.0], [3.0, 2.5]), **_two(_uniform(-1, 3), _uniform(2, 2.5))),
-    Draw("_sample_normal", inputs=([0.0, 5.0], [1.0, 0.25]), mean=np.array([0.0, 5.0]), variance=np.array([1.0, 1 / 16])),
+    Draw(
+        "_sample_normal",
+        inputs=([0.0, 5.0], [1.0, 0.25]),
+        mean=np.array([0.0, 5.0]),
+        variance=np.array([1.0, 1 / 16]),
+    ),
     Draw("_sample_gamma", inputs=([0.5, 3.0], [2.0, 0.5]), **_two(_gamma(0.5, 2.0), _gamma(3.0, 0.5))),
-    Draw("_sample_exponential", inputs=([1.0, 4.0],), mean=np.array([1.0, 0.25]), variance=np.array([1.0, 1 / 16]), low=0.0),
-    Draw("_sample_poisson", inputs=([1.0, 12.0],), mean=np.array([1.0, 12.0]), variance=np.array([1.0, 12.0]), low=0.0, whole=True),
-    Draw("_sample_negative_binomial", inputs=([2.0, 5.0], [0.5, 0.8]), **_two(_negative(2, 0.5), _negative(5, 0.8))),
-    Draw("_sample_generalized_negative_binomial", inputs=([2.0, 1.0], [0.3, 0.7]), **_two(_general(2, 0.3), _general(1, 0.7))),
-]  # fmt: skip
+    Draw(
+        "_sample_exponential",
+        inputs=([1.0, 4.0],),
+        mean=np.array([1.0, 0.25]),
+        variance=np.array([1.0, 1 / 16]),
+        low=0.0,
+    ),
+    Draw(
+        "_sample_poisson",
+        inputs=([1.0, 12.0],),
+        mean=np.array([1.0, 12.0]),
+        variance=np.array([1.0, 12.0]),
+        low=0.0,
+        whole=True,
+    ),
+    Draw(
+        "_sample_negative_binomial",
+        inputs=([2.0, 5.0], [0.5, 0.8]),
+        **_two(_negative(2, 0.5), _negative(5, 0.8)),
+    ),
+    Draw(
+        "_sample_generalized_negative_binomial",
+        inputs=([2.0, 1.0], [0.3, 0.7]),
+        **_two(_general(2, 0.3), _general(1, 0.7)),
+    ),
+]
 
 
 @pytest.mark.parametrize("draw", DRAWS, ids=lambda draw: draw.id)
@@ -105,15 +154,20 @@ def test_moments(draw: Draw) -> None:
     assert found.shape == ((sets,) if draw.inputs else ()) + (_COUNT // 100, 100)
     assert found.dtype == draw.dtype
     rows = found.reshape(sets, -1).astype("float64")
-    assert (rows.T >= draw.low).all()
-    assert (rows.T <= draw.high).all()
+    assert (draw.low <= rows.T).all()
+    assert (draw.high >= rows.T).all()
     assert not draw.whole or (rows == np.floor(rows)).all()
     mean, variance = np.broadcast_to(draw.mean, sets), np.broadcast_to(draw.variance, sets)
     fourth = ((rows - mean[:, None]) ** 4).mean(axis=1)
     # Half precision rounds what it is given; two thousandths of the spread is more than that.
     slack = 2e-3 if draw.dtype == "float16" else 0.0
-    assert (abs(rows.mean(axis=1) - mean) < 5 * np.sqrt(variance / rows.shape[1]) + slack * np.sqrt(variance)).all()
-    assert (abs(rows.var(axis=1) - variance) < 5 * np.sqrt((fourth - variance**2) / rows.shape[1]) + slack * variance).all()
+    assert (
+        abs(rows.mean(axis=1) - mean) < 5 * np.sqrt(variance / rows.shape[1]) + slack * np.sqrt(variance)
+    ).all()
+    assert (
+        abs(rows.var(axis=1) - variance)
+        < 5 * np.sqrt((fourth - variance**2) / rows.shape[1]) + slack * variance
+    ).all()
 
 
 @pytest.mark.parametrize("draw", DRAWS, ids=lambda draw: draw.id)
@@ -169,7 +223,9 @@ def test_multinomial_log_probability() -> None:
     picked = np.take_along_axis(np.array(_ODDS), drawn.asnumpy().astype(int), axis=1)
     np.testing.assert_allclose(log.asnumpy(), np.log(picked), rtol=1e-5)
     expected = np.zeros((2, 3))
-    np.add.at(expected, (np.repeat([0, 1], 5), drawn.asnumpy().astype(int).reshape(-1)), 1 / picked.reshape(-1))
+    np.add.at(
+        expected, (np.repeat([0, 1], 5), drawn.asnumpy().astype(int).reshape(-1)), 1 / picked.reshape(-1)
+    )
     np.testing.assert_allclose(odds.grad.asnumpy(), expected, rtol=1e-5)
 
 

@@ -16,7 +16,9 @@ from tests.ops.cases import FAMILIES, all_cases
 from tests.ops.unsupported import UNSUPPORTED, WITHOUT_ROWS
 
 #: What MXNet 1.9.1 says of its operators: names, inputs, parameters with type and default.
-MXNET: list[dict[str, Any]] = json.loads((pathlib.Path(__file__).parents[1] / "data" / "mxnet_ops.json").read_text())
+MXNET: list[dict[str, Any]] = json.loads(
+    (pathlib.Path(__file__).parents[1] / "data" / "mxnet_ops.json").read_text()
+)
 BY_NAME = {name: entry for entry in MXNET for name in entry["names"]}
 #: Parameters that MXNet documents wrongly, as they are.
 ERRATA: dict[str, dict[str, str]] = {

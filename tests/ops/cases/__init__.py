@@ -11,7 +11,9 @@ from tests.ops.cases._spec import FLOATS, TOLERANCE, Case, Spec, case
 __all__ = ["FAMILIES", "FLOATS", "TOLERANCE", "Case", "Spec", "all_cases", "case"]
 
 #: The families, which are the modules of this package.
-FAMILIES: tuple[str, ...] = tuple(sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")))
+FAMILIES: tuple[str, ...] = tuple(
+    sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+)
 
 
 def all_cases(family: str, salt: str = "") -> list[Case]:

@@ -1,4 +1,4 @@
-"""The recurrent operator in NumPy, for what MXNet computes on NVIDIA devices only: sequence lengths and clipped cells."""
+"""The recurrent operator in NumPy, for what MXNet has on NVIDIA devices only: sequence lengths, clipped cells."""
 
 from __future__ import annotations
 
@@ -21,8 +21,14 @@ def _blocks(flat: np.ndarray, shapes: list[tuple[int, ...]]) -> Iterator[np.ndar
         start += size
 
 
-def _step(mode: str, x: np.ndarray, h: np.ndarray, c: np.ndarray, weights: list[np.ndarray], clip: tuple[float, float] | None,
-          ) -> tuple[np.ndarray, np.ndarray]:
+def _step(
+    mode: str,
+    x: np.ndarray,
+    h: np.ndarray,
+    c: np.ndarray,
+    weights: list[np.ndarray],
+    clip: tuple[float, float] | None,
+) -> tuple[np.ndarray, np.ndarray]:
     wx, wh, bx, bh = weights[:4]
     a, b = x @ wx.T + bx, h @ wh.T + bh
     if mode in ("rnn_relu", "rnn_tanh"):
@@ -38,8 +44,16 @@ def _step(mode: str, x: np.ndarray, h: np.ndarray, c: np.ndarray, weights: list[
     return _sigmoid(o) * np.tanh(c), c
 
 
-def recurrent(inputs: list[np.ndarray], *, mode: str, hidden: int, layers: int = 1, both: bool = False,
-              lengths: np.ndarray | None = None, clip: tuple[float, float] | None = None) -> Outputs:
+def recurrent(
+    inputs: list[np.ndarray],
+    *,
+    mode: str,
+    hidden: int,
+    layers: int = 1,
+    both: bool = False,
+    lengths: np.ndarray | None = None,
+    clip: tuple[float, float] | None = None,
+) -> Outputs:
     """Output and final states; past an example's length outputs are zero and states stay.
 
     Parameters
@@ -50,7 +64,11 @@ def recurrent(inputs: list[np.ndarray], *, mode: str, hidden: int, layers: int =
     cell = inputs[3].astype("float64") if mode == "lstm" else np.zeros_like(state)
     directions = 2 if both else 1
     gates = {"gru": 3, "lstm": 4}.get(mode, 1) * hidden
-    widths = [x.shape[2] if layer == 0 else hidden * directions for layer in range(layers) for _ in range(directions)]
+    widths = [
+        x.shape[2] if layer == 0 else hidden * directions
+        for layer in range(layers)
+        for _ in range(directions)
+    ]
     shapes: list[tuple[int, ...]] = [s for width in widths for s in ((gates, width), (gates, hidden))]
     parts = list(_blocks(flat, shapes + [(gates,)] * (2 * len(widths))))
     steps, batch = x.shape[:2]
@@ -60,7 +78,10 @@ def recurrent(inputs: list[np.ndarray], *, mode: str, hidden: int, layers: int =
         found = []
         for direction in range(directions):
             k = layer * directions + direction
-            weights = [*parts[2 * k : 2 * k + 2], *parts[2 * len(widths) + 2 * k : 2 * len(widths) + 2 * k + 2]]
+            weights = [
+                *parts[2 * k : 2 * k + 2],
+                *parts[2 * len(widths) + 2 * k : 2 * len(widths) + 2 * k + 2],
+            ]
             h, c = state[k], cell[k]
             out = np.zeros((steps, batch, hidden))
             for t in reversed(range(steps)) if direction else range(steps):
@@ -75,7 +96,9 @@ def recurrent(inputs: list[np.ndarray], *, mode: str, hidden: int, layers: int =
     return [x, np.stack(last_h), *([np.stack(last_c)] if mode == "lstm" else [])]
 
 
-def slopes(function: Callable[[list[np.ndarray]], Outputs], inputs: list[np.ndarray], heads: list[np.ndarray]) -> Outputs:
+def slopes(
+    function: Callable[[list[np.ndarray]], Outputs], inputs: list[np.ndarray], heads: list[np.ndarray]
+) -> Outputs:
     """Gradients of ``sum(output * head)`` for each input, by central differences in double precision."""
     wide = [v.astype("float64") for v in inputs]
     found = [np.zeros_like(v) for v in wide]

@@ -1,8 +1,9 @@
 """The vocabulary of the operator tables: what a row is and how its inputs are generated.
 
 Everything here is plain data and NumPy, so that the same rows can be read by the process that runs MXNet
-(``tests/golden/make.py``) and by the tests. Inputs are not stored: they are generated from the row's id, from integer
-random streams and exact binary fractions, so that every NumPy version gives the same bits and float16 holds them exactly.
+(``tests/golden/make.py``) and by the tests. Inputs are not stored: they are generated from the row's id, from
+integer random streams and exact binary fractions, so that every NumPy version gives the same bits and float16 holds
+them exactly.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ class Spec:
     """How one input is generated.
 
     ``kind`` is one of ``normal``, ``uniform``, ``ints``, ``distinct``, ``values``, ``spd``, ``triangle``, ``boxes``;
-    ``args`` its parameters; ``dtype`` fixes the dtype (``None``: the dtype the row is run in); ``aux`` marks an auxiliary state.
+    ``args`` its parameters; ``dtype`` fixes the dtype (``None``: the dtype the row is run in); ``aux`` marks an
+    auxiliary state.
     """
 
     shape: tuple[int, ...]
@@ -172,8 +174,8 @@ class Case:
     mutates
         Inputs that the operator updates in place (optimizer states).
     out_like
-        Inputs whose shapes and dtypes the outputs have: arrays like them are passed as ``out``, which MXNet needs for some
-        operators.
+        Inputs whose shapes and dtypes the outputs have: arrays like them are passed as ``out``, which some
+        operators of MXNet need.
     names
         Names by which the inputs after the first are given where their order alone is not enough.
     unchecked
@@ -189,13 +191,13 @@ class Case:
     native
         MXNet's oneDNN kernels refuse the row; its own kernels run it.
     oracle
-        How MXNet runs the row: ``eager``; ``symbol`` for old operators that exist as symbols only; ``none`` where it has
-        the operator on NVIDIA devices only or does not write its result, so that ``expect`` alone gives the values.
+        How MXNet runs the row: ``eager``; ``symbol`` for old operators that exist as symbols only; ``none`` where
+        it has the operator on NVIDIA devices only or does not write its result, and ``expect`` alone gives the values.
     oracle_grad
         ``False``: MXNet crashes on the gradient, so that ``expect`` alone gives it.
     expect
-        ``expect(inputs, heads) -> {"out0": ..., "grad0": ...}`` overrides what MXNet returned; with ``oracle="none"`` it is
-        called a first time with no heads, for the outputs.
+        ``expect(inputs, heads) -> {"out0": ..., "grad0": ...}`` overrides what MXNet returned; with
+        ``oracle="none"`` it is called a first time with no heads, for the outputs.
     """
 
     op: str
@@ -226,7 +228,9 @@ class Case:
     def head(self, index: int, shape: tuple[int, ...], dtype: str) -> np.ndarray:
         """The gradient that flows into output ``index``."""
         kind = "normal" if dtype in FLOATS else "ints"
-        return Spec(shape, kind, () if kind == "normal" else (1, 4)).make(f"{self.id}/head{index}{self.salt}", dtype)
+        return Spec(shape, kind, () if kind == "normal" else (1, 4)).make(
+            f"{self.id}/head{index}{self.salt}", dtype
+        )
 
     def grad_inputs(self, dtype: str) -> tuple[int, ...]:
         """Indices of the inputs whose gradients the row compares, in ``dtype``."""
@@ -242,7 +246,16 @@ class Case:
 
     def fingerprint(self) -> int:
         """Changes when the row changes in a way that changes its golden values."""
-        parts = (self.op, self.inputs, sorted(self.attrs.items()), self.id, self.grad, self.train, self.dtypes, self.mutates)
+        parts = (
+            self.op,
+            self.inputs,
+            sorted(self.attrs.items()),
+            self.id,
+            self.grad,
+            self.train,
+            self.dtypes,
+            self.mutates,
+        )
         return zlib.crc32(repr(parts).encode())
 
 

@@ -25,33 +25,91 @@ def _instance(inputs: list[np.ndarray], heads: list[np.ndarray]) -> dict[str, np
     return {"grad0": odds * (heads[0] - (odds * heads[0]).sum(axis=-1, keepdims=True))}
 
 
-_INSTANCE = {"mxnet_wrong": "its gradient sums over axis 1, its values over the last axis", "expect": _instance}
+_INSTANCE = {
+    "mxnet_wrong": "its gradient sums over axis 1, its values over the last axis",
+    "expect": _instance,
+}
 
 
-_SINGLE: dict[str, Any] = {"tolerance": {"float64": TOLERANCE["float32"]}, "note": "MXNet computes in float32"}
+_SINGLE: dict[str, Any] = {
+    "tolerance": {"float64": TOLERANCE["float32"]},
+    "note": "MXNet computes in float32",
+}
 
 
 def _activations() -> list[Case]:
     rows = []
     for kind in ("relu", "sigmoid", "softrelu", "softsign", "tanh"):
-        rows.append(case("Activation", normal(2, 3, 4, scale=2), tag=kind, act_type=kind, dtypes=("float32", "float64")))
-        rows.append(case("Activation", normal(5, scale=2), tag=f"{kind}_half", act_type=kind, dtypes=("float16",)))
+        rows.append(
+            case(
+                "Activation", normal(2, 3, 4, scale=2), tag=kind, act_type=kind, dtypes=("float32", "float64")
+            )
+        )
+        rows.append(
+            case("Activation", normal(5, scale=2), tag=f"{kind}_half", act_type=kind, dtypes=("float16",))
+        )
         rows.append(case("Activation", _EDGES, tag=f"{kind}_edges", act_type=kind))
     for kind in ("leaky", "elu", "selu", "gelu"):
-        wrong = {"mxnet_wrong": "its gradient multiplies by the scale twice", "expect": _selu} if kind == "selu" else {}
-        rows.append(case("LeakyReLU", normal(2, 3, 4, scale=2), tag=kind, act_type=kind, dtypes=FLOATS, **_SINGLE, **wrong))
+        wrong = (
+            {"mxnet_wrong": "its gradient multiplies by the scale twice", "expect": _selu}
+            if kind == "selu"
+            else {}
+        )
+        rows.append(
+            case(
+                "LeakyReLU",
+                normal(2, 3, 4, scale=2),
+                tag=kind,
+                act_type=kind,
+                dtypes=FLOATS,
+                **_SINGLE,
+                **wrong,
+            )
+        )
         rows.append(case("LeakyReLU", _EDGES, tag=f"{kind}_edges", act_type=kind, **wrong))
     rows += [
         case("LeakyReLU", normal(3, 4), tag="default"),
         case("LeakyReLU", normal(3, 4), tag="leaky_slope", act_type="leaky", slope=0.01),
         case("LeakyReLU", normal(3, 4), tag="elu_slope", act_type="elu", slope=1.5),
-        case("LeakyReLU", normal(2, 3, 4), positive(3), tag="prelu_channels", act_type="prelu", dtypes=("float32", "float64"), **_SINGLE),
+        case(
+            "LeakyReLU",
+            normal(2, 3, 4),
+            positive(3),
+            tag="prelu_channels",
+            act_type="prelu",
+            dtypes=("float32", "float64"),
+            **_SINGLE,
+        ),
         case("LeakyReLU", normal(2, 3, 2, 2), positive(1), tag="prelu_one", act_type="prelu"),
         case("LeakyReLU", normal(2, 3), positive(3), tag="prelu_matrix", act_type="prelu"),
         case("LeakyReLU", normal(5), positive(1), tag="prelu_vector", act_type="prelu"),
-        case("LeakyReLU", values([[0.0, -1.0], [2.0, -0.0]]), values([0.0, -0.5]), tag="prelu_edges", act_type="prelu"),
-        case("LeakyReLU", normal(3, 4), tag="rrelu_predict", unchecked=("out1",), train=False, act_type="rrelu", grad=False),
-        case("LeakyReLU", normal(3, 4), tag="rrelu_bounds", unchecked=("out1",), train=False, act_type="rrelu", lower_bound=0.1, upper_bound=0.5, grad=False),
+        case(
+            "LeakyReLU",
+            values([[0.0, -1.0], [2.0, -0.0]]),
+            values([0.0, -0.5]),
+            tag="prelu_edges",
+            act_type="prelu",
+        ),
+        case(
+            "LeakyReLU",
+            normal(3, 4),
+            tag="rrelu_predict",
+            unchecked=("out1",),
+            train=False,
+            act_type="rrelu",
+            grad=False,
+        ),
+        case(
+            "LeakyReLU",
+            normal(3, 4),
+            tag="rrelu_bounds",
+            unchecked=("out1",),
+            train=False,
+            act_type="rrelu",
+            lower_bound=0.1,
+            upper_bound=0.5,
+            grad=False,
+        ),
     ]
     return rows
 
@@ -68,18 +126,46 @@ def _softmax() -> list[Case]:
             case(op, normal(2, 3, 4), tag="temperature", temperature=2.5),
             case(op, normal(2, 3, 4), tag="temperature_axis1", temperature=0.5, axis=1),
             case(op, values([[1000.0, 1001.0, 999.0], [-1000.0, 0.0, -999.0]]), tag="large"),
-            case(op, values([[-_INF, 0.0, 1.0], [2.0, -_INF, -_INF]]), tag="minus_infinity", grad=False, note="a mask of -inf"),
+            case(
+                op,
+                values([[-_INF, 0.0, 1.0], [2.0, -_INF, -_INF]]),
+                tag="minus_infinity",
+                grad=False,
+                note="a mask of -inf",
+            ),
             case(op, normal(5), tag="vector"),
             case(op, normal(3, 1), tag="one"),
             case(op, normal(2, 3), tag="to_float64", attrs={"dtype": "float64"}, grad=False),
-            case(op, normal(2, 3, dtype="float16"), tag="half_to_float32", attrs={"dtype": "float32"}, grad=False,
-                 tolerance={"float32": TOLERANCE["float16"]}, note="MXNet computes in float16"),
+            case(
+                op,
+                normal(2, 3, dtype="float16"),
+                tag="half_to_float32",
+                attrs={"dtype": "float32"},
+                grad=False,
+                tolerance={"float32": TOLERANCE["float16"]},
+                note="MXNet computes in float16",
+            ),
         ]
     rows += [
         case("softmax", normal(2, 2, 4), lengths, tag="length", use_length=True, grad=(0,)),
         case("softmax", normal(2, 4, 2), lengths, tag="length_axis1", use_length=True, axis=1, grad=(0,)),
-        case("softmax", normal(3, 4), values([0, 2, 4], dtype="int32"), tag="length_zero", use_length=True, grad=False),
-        case("softmax", normal(3, 4), values([1, 2, 4], dtype="int32"), tag="length_temperature", use_length=True, temperature=2.0, grad=(0,)),
+        case(
+            "softmax",
+            normal(3, 4),
+            values([0, 2, 4], dtype="int32"),
+            tag="length_zero",
+            use_length=True,
+            grad=False,
+        ),
+        case(
+            "softmax",
+            normal(3, 4),
+            values([1, 2, 4], dtype="int32"),
+            tag="length_temperature",
+            use_length=True,
+            temperature=2.0,
+            grad=(0,),
+        ),
         case("SoftmaxActivation", normal(3, 4), tag="default"),
         case("SoftmaxActivation", normal(2, 3, 2), tag="rank3", **_INSTANCE),
         case("SoftmaxActivation", normal(2, 3, 2, 2), tag="instance", mode="instance", **_INSTANCE),

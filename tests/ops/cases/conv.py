@@ -7,7 +7,9 @@ from tests.ops.cases._spec import Case, case, normal
 _PLAIN = ("float32", "float64")
 
 
-def _conv(tag: str, data: tuple[int, ...], weight: tuple[int, ...], *, bias: bool = True, **options: object) -> Case:
+def _conv(
+    tag: str, data: tuple[int, ...], weight: tuple[int, ...], *, bias: bool = True, **options: object
+) -> Case:
     """A row of Convolution; the weight gives kernel and number of filters."""
     inputs = [normal(*data), normal(*weight, scale=0.5)] + [normal(weight[0])] * bias
     attrs = {"kernel": weight[2:], "num_filter": weight[0], **options, **({} if bias else {"no_bias": True})}
@@ -15,7 +17,9 @@ def _conv(tag: str, data: tuple[int, ...], weight: tuple[int, ...], *, bias: boo
     return case("Convolution", *inputs, tag=tag, attrs=attrs, dtypes=dtypes)
 
 
-def _deconv(tag: str, data: tuple[int, ...], weight: tuple[int, ...], *, bias: bool = False, **options: object) -> Case:
+def _deconv(
+    tag: str, data: tuple[int, ...], weight: tuple[int, ...], *, bias: bool = False, **options: object
+) -> Case:
     """A row of Deconvolution; the weight is (channels in, filters a group, kernel...)."""
     filters = weight[1] * int(options.get("num_group", 1))  # type: ignore[call-overload]
     inputs = [normal(*data), normal(*weight, scale=0.5)] + [normal(filters)] * bias
@@ -45,7 +49,15 @@ CASES: list[Case] = [
     _conv("1d_all", (1, 4, 9), (2, 2, 3), stride=(2,), pad=(2,), dilate=(2,), num_group=2),
     _conv("1d_no_bias", (1, 3, 7), (4, 3, 2), bias=False),
     _conv("3d", (1, 2, 4, 4, 5), (3, 2, 2, 3, 2), dtypes=_PLAIN),
-    _conv("3d_all", (1, 2, 5, 6, 5), (2, 1, 3, 2, 2), stride=(2, 1, 2), pad=(1, 0, 1), dilate=(1, 2, 1), num_group=2),
+    _conv(
+        "3d_all",
+        (1, 2, 5, 6, 5),
+        (2, 1, 3, 2, 2),
+        stride=(2, 1, 2),
+        pad=(1, 0, 1),
+        dilate=(1, 2, 1),
+        num_group=2,
+    ),
     _deconv("2d", (2, 3, 3, 4), (3, 4, 3, 2), dtypes=_PLAIN),
     _deconv("2d_bias", (2, 3, 3, 4), (3, 2, 3, 3), bias=True),
     _deconv("2d_stride", (1, 2, 3, 3), (2, 3, 3, 3), stride=(2, 2)),
@@ -54,7 +66,15 @@ CASES: list[Case] = [
     _deconv("2d_adj_uneven", (1, 2, 3, 3), (2, 3, 3, 4), stride=(2, 3), pad=(1, 1), adj=(1, 0)),
     _deconv("2d_target", (1, 2, 3, 3), (2, 3, 3, 3), stride=(2, 2), target_shape=(6, 6)),
     _deconv("2d_target_odd", (1, 2, 3, 4), (2, 2, 4, 4), stride=(2, 2), target_shape=(7, 8)),
-    _deconv("2d_target_ignores_pad", (1, 2, 3, 3), (2, 2, 3, 3), stride=(2, 2), pad=(1, 1), adj=(1, 1), target_shape=(6, 5)),
+    _deconv(
+        "2d_target_ignores_pad",
+        (1, 2, 3, 3),
+        (2, 2, 3, 3),
+        stride=(2, 2),
+        pad=(1, 1),
+        adj=(1, 1),
+        target_shape=(6, 5),
+    ),
     _deconv("2d_dilate", (1, 2, 3, 3), (2, 3, 3, 2), dilate=(2, 2)),
     _deconv("2d_group", (2, 4, 3, 3), (4, 3, 3, 3), num_group=2),
     _deconv("2d_group_bias", (1, 4, 3, 3), (4, 1, 2, 2), num_group=4, stride=(2, 2), bias=True),
@@ -68,5 +88,7 @@ CASES: list[Case] = [
     case("im2col", normal(2, 2, 4, 5), tag="2d", kernel=(2, 3)),
     case("im2col", normal(1, 2, 5, 6), tag="2d_all", kernel=(3, 2), stride=(2, 1), dilate=(1, 2), pad=(1, 1)),
     case("col2im", normal(1, 8, 6), tag="2d", kernel=(2, 2), output_size=(3, 4)),
-    case("col2im", normal(2, 4, 9), tag="2d_all", kernel=(2, 2), output_size=(4, 4), stride=(2, 2), pad=(1, 1)),
+    case(
+        "col2im", normal(2, 4, 9), tag="2d_all", kernel=(2, 2), output_size=(4, 4), stride=(2, 2), pad=(1, 1)
+    ),
 ]

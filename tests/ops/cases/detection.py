@@ -46,12 +46,36 @@ def _nms() -> list[Case]:
     rows += [
         _fixed("_contrib_box_nms", "batch", batch, id_index=0, topk=3, grad=True),
         _fixed("_contrib_box_nms", "gradient", data, id_index=0, grad=True),
-        _fixed("_contrib_box_nms", "indices", values([[0.1, 0.1, 0.5, 0.5, 0.3, 7.0], [0.1, 0.12, 0.5, 0.5, 0.6, 8.0]]), coord_start=0, score_index=4),
+        _fixed(
+            "_contrib_box_nms",
+            "indices",
+            values([[0.1, 0.1, 0.5, 0.5, 0.3, 7.0], [0.1, 0.12, 0.5, 0.5, 0.6, 8.0]]),
+            coord_start=0,
+            score_index=4,
+        ),
         _fixed("_contrib_box_nms", "extra_columns", values([[*r, 5.5, -2.5] for r in _SIX]), id_index=0),
         _fixed("_contrib_box_nms", "many", Spec((12, 6), "uniform", (0.0, 1.0)), overlap_thresh=0.3),
-        _fixed("_contrib_bipartite_matching", "descending", values([[0.5, 0.6], [0.1, 0.2], [0.3, 0.4]]), threshold=1e-12, is_ascend=False),
-        _fixed("_contrib_bipartite_matching", "ascending", values([[0.5, 0.6], [0.1, 0.2], [0.3, 0.4]]), threshold=0.55, is_ascend=True),
-        _fixed("_contrib_bipartite_matching", "topk", values([[[0.5, 0.6], [0.1, 0.2]], [[0.9, 0.8], [0.3, 0.95]]]), threshold=0.15, topk=1),
+        _fixed(
+            "_contrib_bipartite_matching",
+            "descending",
+            values([[0.5, 0.6], [0.1, 0.2], [0.3, 0.4]]),
+            threshold=1e-12,
+            is_ascend=False,
+        ),
+        _fixed(
+            "_contrib_bipartite_matching",
+            "ascending",
+            values([[0.5, 0.6], [0.1, 0.2], [0.3, 0.4]]),
+            threshold=0.55,
+            is_ascend=True,
+        ),
+        _fixed(
+            "_contrib_bipartite_matching",
+            "topk",
+            values([[[0.5, 0.6], [0.1, 0.2]], [[0.9, 0.8], [0.3, 0.95]]]),
+            threshold=0.15,
+            topk=1,
+        ),
         _fixed("_contrib_bipartite_matching", "wide", distinct(2, 3, 5, scale=0.1), threshold=-0.5),
     ]
     return rows
@@ -63,10 +87,33 @@ def _pairs() -> list[Case]:
         _fixed("_contrib_box_iou", "corner", boxes(3, 4), boxes(2, 4)),
         _fixed("_contrib_box_iou", "center", boxes(3, 4), boxes(2, 4), format="center"),
         _fixed("_contrib_box_iou", "batch", boxes(2, 3, 4), boxes(4, 4)),
-        _fixed("_contrib_box_iou", "apart", values([[0.0, 0.0, 1.0, 1.0]]), values([[2.0, 2.0, 3.0, 3.0], [0.0, 0.0, 0.0, 0.0], [0.5, 0.5, 1.5, 1.5]])),
-        _fixed("_contrib_box_encode", "plain", values([[1, -1, 1, 0, 1]]), values([[0, 1, 2, 2, 0]]), boxes(1, 5, 4), refs,
-               values([0.0, 0.1, 0.0, -0.1]), values([0.1, 0.1, 0.2, 0.2])),
-        _fixed("_contrib_box_decode", "corner", normal(1, 3, 4, scale=0.3), boxes(1, 3, 4), format="corner", std0=0.1, std1=0.1, std2=0.2, std3=0.2),
+        _fixed(
+            "_contrib_box_iou",
+            "apart",
+            values([[0.0, 0.0, 1.0, 1.0]]),
+            values([[2.0, 2.0, 3.0, 3.0], [0.0, 0.0, 0.0, 0.0], [0.5, 0.5, 1.5, 1.5]]),
+        ),
+        _fixed(
+            "_contrib_box_encode",
+            "plain",
+            values([[1, -1, 1, 0, 1]]),
+            values([[0, 1, 2, 2, 0]]),
+            boxes(1, 5, 4),
+            refs,
+            values([0.0, 0.1, 0.0, -0.1]),
+            values([0.1, 0.1, 0.2, 0.2]),
+        ),
+        _fixed(
+            "_contrib_box_decode",
+            "corner",
+            normal(1, 3, 4, scale=0.3),
+            boxes(1, 3, 4),
+            format="corner",
+            std0=0.1,
+            std1=0.1,
+            std2=0.2,
+            std3=0.2,
+        ),
         _fixed("_contrib_box_decode", "center", normal(2, 3, 4, scale=0.3), boxes(1, 3, 4)),
         _fixed("_contrib_box_decode", "clip", normal(1, 3, 4), boxes(1, 3, 4), format="corner", clip=0.25),
     ]
@@ -75,26 +122,78 @@ def _pairs() -> list[Case]:
 def _multibox() -> list[Case]:
     feature = normal(1, 2, 2, 3)
     anchors = boxes(1, 4, 4)
-    near = values([[[0.1, 0.1, 0.4, 0.4], [0.5, 0.5, 0.9, 0.9], [0.05, 0.6, 0.35, 0.95], [0.6, 0.1, 0.9, 0.3], [0.1, 0.1, 0.45, 0.5]]])
-    truth = values([[[1, 0.12, 0.1, 0.42, 0.4], [0, 0.55, 0.5, 0.9, 0.95], [-1, -1, -1, -1, -1]],
-                    [[2, 0.05, 0.55, 0.35, 0.95], [-1, -1, -1, -1, -1], [-1, -1, -1, -1, -1]]])
+    near = values(
+        [
+            [
+                [0.1, 0.1, 0.4, 0.4],
+                [0.5, 0.5, 0.9, 0.9],
+                [0.05, 0.6, 0.35, 0.95],
+                [0.6, 0.1, 0.9, 0.3],
+                [0.1, 0.1, 0.45, 0.5],
+            ]
+        ]
+    )
+    truth = values(
+        [
+            [[1, 0.12, 0.1, 0.42, 0.4], [0, 0.55, 0.5, 0.9, 0.95], [-1, -1, -1, -1, -1]],
+            [[2, 0.05, 0.55, 0.35, 0.95], [-1, -1, -1, -1, -1], [-1, -1, -1, -1, -1]],
+        ]
+    )
     none = values([[[-1.0] * 5] * 3])
     rows = [
         _fixed("_contrib_MultiBoxPrior", "default", feature),
         _fixed("_contrib_MultiBoxPrior", "sizes", feature, sizes=(0.5, 0.25)),
         _fixed("_contrib_MultiBoxPrior", "ratios", feature, sizes=(0.4, 0.2), ratios=(1, 2, 0.5)),
         _fixed("_contrib_MultiBoxPrior", "clip", feature, sizes=(0.9,), ratios=(1, 3), clip=True),
-        _fixed("_contrib_MultiBoxPrior", "steps", feature, sizes=(0.3,), steps=(0.4, 0.3), offsets=(0.25, 0.75)),
+        _fixed(
+            "_contrib_MultiBoxPrior", "steps", feature, sizes=(0.3,), steps=(0.4, 0.3), offsets=(0.25, 0.75)
+        ),
         _fixed("_contrib_MultiBoxTarget", "default", near, truth, normal(2, 4, 5)),
         _fixed("_contrib_MultiBoxTarget", "overlap", near, truth, normal(2, 4, 5), overlap_threshold=0.9),
-        _fixed("_contrib_MultiBoxTarget", "variances", near, truth, normal(2, 4, 5), variances=(0.2, 0.2, 0.1, 0.3)),
-        _fixed("_contrib_MultiBoxTarget", "mining", near, truth, normal(2, 4, 5), negative_mining_ratio=1.0, negative_mining_thresh=0.5),
-        _fixed("_contrib_MultiBoxTarget", "mining3", near, truth, normal(2, 4, 5), negative_mining_ratio=3.0, negative_mining_thresh=0.4, ignore_label=-2.0),
-        _fixed("_contrib_MultiBoxTarget", "minimum_negatives", near, truth, normal(2, 4, 5), negative_mining_ratio=0.1, minimum_negative_samples=2),
+        _fixed(
+            "_contrib_MultiBoxTarget",
+            "variances",
+            near,
+            truth,
+            normal(2, 4, 5),
+            variances=(0.2, 0.2, 0.1, 0.3),
+        ),
+        _fixed(
+            "_contrib_MultiBoxTarget",
+            "mining",
+            near,
+            truth,
+            normal(2, 4, 5),
+            negative_mining_ratio=1.0,
+            negative_mining_thresh=0.5,
+        ),
+        _fixed(
+            "_contrib_MultiBoxTarget",
+            "mining3",
+            near,
+            truth,
+            normal(2, 4, 5),
+            negative_mining_ratio=3.0,
+            negative_mining_thresh=0.4,
+            ignore_label=-2.0,
+        ),
+        _fixed(
+            "_contrib_MultiBoxTarget",
+            "minimum_negatives",
+            near,
+            truth,
+            normal(2, 4, 5),
+            negative_mining_ratio=0.1,
+            minimum_negative_samples=2,
+        ),
         _fixed("_contrib_MultiBoxTarget", "no_truth", near, none, normal(1, 4, 5)),
     ]
-    scores = values([[[0.1, 0.2, 0.6, 0.05], [0.7, 0.1, 0.1, 0.9], [0.2, 0.7, 0.3, 0.05]],
-                     [[0.9, 0.3, 0.2, 0.1], [0.05, 0.6, 0.1, 0.1], [0.05, 0.1, 0.7, 0.8]]])
+    scores = values(
+        [
+            [[0.1, 0.2, 0.6, 0.05], [0.7, 0.1, 0.1, 0.9], [0.2, 0.7, 0.3, 0.05]],
+            [[0.9, 0.3, 0.2, 0.1], [0.05, 0.6, 0.1, 0.1], [0.05, 0.1, 0.7, 0.8]],
+        ]
+    )
     moves = Spec((2, 16), "normal", (0.5,))
     for tag, attrs in {
         "default": {},
@@ -120,33 +219,145 @@ def _regions() -> list[Case]:
     rows = [
         case("ROIPooling", data, rois, tag="plain", pooled_size=(3, 2), spatial_scale=1.0, grad=(0,)),
         case("ROIPooling", data, tenth, tag="scale", pooled_size=(2, 2), spatial_scale=0.1, grad=(0,)),
-        case("ROIPooling", data, values([[0, 6, 6, 20, 20], [1, -3, -3, 2, 2], [1, 5, 5, 2, 2]]), tag="outside", pooled_size=(2, 2), spatial_scale=1.0, grad=(0,)),
+        case(
+            "ROIPooling",
+            data,
+            values([[0, 6, 6, 20, 20], [1, -3, -3, 2, 2], [1, 5, 5, 2, 2]]),
+            tag="outside",
+            pooled_size=(2, 2),
+            spatial_scale=1.0,
+            grad=(0,),
+        ),
         case("_contrib_ROIAlign", data, rois, tag="plain", pooled_size=(2, 3), spatial_scale=1.0, grad=(0,)),
         case("_contrib_ROIAlign", data, tenth, tag="scale", pooled_size=(2, 2), spatial_scale=0.1, grad=(0,)),
-        case("_contrib_ROIAlign", data, rois, tag="sample_ratio", pooled_size=(2, 2), spatial_scale=1.0, sample_ratio=2, grad=(0,)),
-        case("_contrib_ROIAlign", data, values([[0, 0, 0, 14, 14], [1, 3, 2, 9, 13]]), tag="aligned", pooled_size=(2, 2), spatial_scale=0.5, sample_ratio=2, aligned=True, grad=(0,)),
-        case("_contrib_ROIAlign", data, values([[-1, 0, 0, 7, 7], [-1, 2, 1, 5, 6]]), tag="no_image", pooled_size=(2, 2), spatial_scale=1.0, grad=(0,),
-             mxnet_wrong="on a CPU it leaves such a region as it was in memory", oracle="none", expect=_nothing),
-        case("_contrib_ROIAlign", normal(2, 8, 6, 6), rois, tag="position_sensitive", pooled_size=(2, 2), spatial_scale=0.75, sample_ratio=2,
-             position_sensitive=True, grad=(0,)),
-        case("_contrib_ROIAlign", data, values([[0, -2, -2, 3, 3], [1, 6, 6, 12, 12]]), tag="outside", pooled_size=(2, 2), spatial_scale=1.0, sample_ratio=2, grad=(0,)),
-        case("_contrib_RROIAlign", normal(2, 2, 8, 8), values([[0, 4, 4, 4, 2, 30], [1, 3, 4, 5, 3, -45]]), tag="plain", pooled_size=(2, 2), spatial_scale=1.0,
-             sampling_ratio=2, grad=False),
-        case("_contrib_PSROIPooling", normal(2, 8, 6, 6), values([[0, 0, 0, 5, 5], [1, 1, 2, 4, 5]]), tag="plain", spatial_scale=1.0, output_dim=2,
-             pooled_size=2, group_size=2, grad=(0,)),
-        case("_contrib_PSROIPooling", normal(1, 8, 6, 6), values([[0, 0, 0, 11, 11]]), tag="default_group", spatial_scale=0.5, output_dim=2, pooled_size=2, grad=(0,)),
-        case("_contrib_DeformablePSROIPooling", normal(1, 8, 6, 6), values([[0, 0, 0, 5, 5]]), normal(1, 2, 2, 2), tag="plain", spatial_scale=1.0,
-             output_dim=2, group_size=2, pooled_size=2, part_size=2, sample_per_part=2, trans_std=0.1, grad=False),
-        case("_contrib_DeformablePSROIPooling", normal(1, 8, 6, 6), values([[0, 0, 0, 5, 5]]), tag="no_trans", spatial_scale=1.0, output_dim=2,
-             group_size=2, pooled_size=2, sample_per_part=2, no_trans=True, grad=False),
+        case(
+            "_contrib_ROIAlign",
+            data,
+            rois,
+            tag="sample_ratio",
+            pooled_size=(2, 2),
+            spatial_scale=1.0,
+            sample_ratio=2,
+            grad=(0,),
+        ),
+        case(
+            "_contrib_ROIAlign",
+            data,
+            values([[0, 0, 0, 14, 14], [1, 3, 2, 9, 13]]),
+            tag="aligned",
+            pooled_size=(2, 2),
+            spatial_scale=0.5,
+            sample_ratio=2,
+            aligned=True,
+            grad=(0,),
+        ),
+        case(
+            "_contrib_ROIAlign",
+            data,
+            values([[-1, 0, 0, 7, 7], [-1, 2, 1, 5, 6]]),
+            tag="no_image",
+            pooled_size=(2, 2),
+            spatial_scale=1.0,
+            grad=(0,),
+            mxnet_wrong="on a CPU it leaves such a region as it was in memory",
+            oracle="none",
+            expect=_nothing,
+        ),
+        case(
+            "_contrib_ROIAlign",
+            normal(2, 8, 6, 6),
+            rois,
+            tag="position_sensitive",
+            pooled_size=(2, 2),
+            spatial_scale=0.75,
+            sample_ratio=2,
+            position_sensitive=True,
+            grad=(0,),
+        ),
+        case(
+            "_contrib_ROIAlign",
+            data,
+            values([[0, -2, -2, 3, 3], [1, 6, 6, 12, 12]]),
+            tag="outside",
+            pooled_size=(2, 2),
+            spatial_scale=1.0,
+            sample_ratio=2,
+            grad=(0,),
+        ),
+        case(
+            "_contrib_RROIAlign",
+            normal(2, 2, 8, 8),
+            values([[0, 4, 4, 4, 2, 30], [1, 3, 4, 5, 3, -45]]),
+            tag="plain",
+            pooled_size=(2, 2),
+            spatial_scale=1.0,
+            sampling_ratio=2,
+            grad=False,
+        ),
+        case(
+            "_contrib_PSROIPooling",
+            normal(2, 8, 6, 6),
+            values([[0, 0, 0, 5, 5], [1, 1, 2, 4, 5]]),
+            tag="plain",
+            spatial_scale=1.0,
+            output_dim=2,
+            pooled_size=2,
+            group_size=2,
+            grad=(0,),
+        ),
+        case(
+            "_contrib_PSROIPooling",
+            normal(1, 8, 6, 6),
+            values([[0, 0, 0, 11, 11]]),
+            tag="default_group",
+            spatial_scale=0.5,
+            output_dim=2,
+            pooled_size=2,
+            grad=(0,),
+        ),
+        case(
+            "_contrib_DeformablePSROIPooling",
+            normal(1, 8, 6, 6),
+            values([[0, 0, 0, 5, 5]]),
+            normal(1, 2, 2, 2),
+            tag="plain",
+            spatial_scale=1.0,
+            output_dim=2,
+            group_size=2,
+            pooled_size=2,
+            part_size=2,
+            sample_per_part=2,
+            trans_std=0.1,
+            grad=False,
+        ),
+        case(
+            "_contrib_DeformablePSROIPooling",
+            normal(1, 8, 6, 6),
+            values([[0, 0, 0, 5, 5]]),
+            tag="no_trans",
+            spatial_scale=1.0,
+            output_dim=2,
+            group_size=2,
+            pooled_size=2,
+            sample_per_part=2,
+            no_trans=True,
+            grad=False,
+        ),
     ]
     return rows
 
 
 def _proposals() -> list[Case]:
     rows = []
-    attrs: dict[str, Any] = {"rpn_pre_nms_top_n": 12, "rpn_post_nms_top_n": 6, "threshold": 0.7, "rpn_min_size": 4, "scales": (0.5, 1.0),
-                             "ratios": (0.5, 1.0, 2.0), "feature_stride": 16}
+    attrs: dict[str, Any] = {
+        "rpn_pre_nms_top_n": 12,
+        "rpn_post_nms_top_n": 6,
+        "threshold": 0.7,
+        "rpn_min_size": 4,
+        "scales": (0.5, 1.0),
+        "ratios": (0.5, 1.0, 2.0),
+        "feature_stride": 16,
+    }
     for tag, more in {
         "default": {},
         "scores": {"output_score": True},
@@ -155,9 +366,17 @@ def _proposals() -> list[Case]:
         "few": {"rpn_pre_nms_top_n": 4, "rpn_post_nms_top_n": 6, "output_score": True},
         "nms": {"threshold": 0.3, "output_score": True},
     }.items():
-        inputs = (distinct(1, 12, 3, 4, scale=0.01), normal(1, 24, 3, 4, scale=0.2), values([[48.0, 64.0, 1.0]]))
+        inputs = (
+            distinct(1, 12, 3, 4, scale=0.01),
+            normal(1, 24, 3, 4, scale=0.2),
+            values([[48.0, 64.0, 1.0]]),
+        )
         rows.append(_fixed("_contrib_Proposal", tag, *inputs, **{**attrs, **more}))
-        inputs = (distinct(2, 12, 3, 4, scale=0.01), normal(2, 24, 3, 4, scale=0.2), values([[48.0, 64.0, 1.0], [40.0, 60.0, 1.5]]))
+        inputs = (
+            distinct(2, 12, 3, 4, scale=0.01),
+            normal(2, 24, 3, 4, scale=0.2),
+            values([[48.0, 64.0, 1.0], [40.0, 60.0, 1.5]]),
+        )
         rows.append(_fixed("_contrib_MultiProposal", tag, *inputs, **{**attrs, **more}))
     return rows
 

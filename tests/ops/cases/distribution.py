@@ -16,13 +16,36 @@ def _rows() -> list[Case]:
         "poisson": (ints(0, 6, 2, 5), (values([1.5, 4.0]),), (1,)),
         "negative_binomial": (ints(0, 6, 2, 5), (values([2.0, 5.0]), values([0.4, 0.7])), (1, 2)),
         "generalized_negative_binomial": (ints(0, 6, 2, 5), (values([2.0, 5.0]), values([0.4, 0.7])), (1, 2)),
-        "dirichlet": (values([[[0.2, 0.3, 0.5], [0.1, 0.8, 0.1]], [[0.6, 0.3, 0.1], [0.25, 0.25, 0.5]]]), (values([[1.0, 2.0, 3.0], [0.5, 1.5, 2.5]]),), (0, 1)),
+        "dirichlet": (
+            values([[[0.2, 0.3, 0.5], [0.1, 0.8, 0.1]], [[0.6, 0.3, 0.1], [0.25, 0.25, 0.5]]]),
+            (values([[1.0, 2.0, 3.0], [0.5, 1.5, 2.5]]),),
+            (0, 1),
+        ),
     }
     rows = []
     for name, (sample, parameters, grad) in table.items():
         for log in (False, True):
-            rows.append(case(f"random_pdf_{name}", sample, *parameters, tag="log" if log else "plain", is_log=log, grad=grad, dtypes=_TWO))
-    rows.append(case("random_pdf_uniform", values([[-0.5, 0.5, 1.5]]), values([0.0]), values([1.0]), tag="outside", grad=False))
+            rows.append(
+                case(
+                    f"random_pdf_{name}",
+                    sample,
+                    *parameters,
+                    tag="log" if log else "plain",
+                    is_log=log,
+                    grad=grad,
+                    dtypes=_TWO,
+                )
+            )
+    rows.append(
+        case(
+            "random_pdf_uniform",
+            values([[-0.5, 0.5, 1.5]]),
+            values([0.0]),
+            values([1.0]),
+            tag="outside",
+            grad=False,
+        )
+    )
     return rows
 
 

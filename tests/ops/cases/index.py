@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from tests.ops.cases._spec import FLOATS, Case, case, distinct, ints, normal, uniform, values
+from tests.ops.cases._spec import FLOATS, Case, case, ints, normal, uniform, values
 
 _NAN = math.nan
 
@@ -35,7 +35,15 @@ def _takes() -> list[Case]:
     for mode in ("clip", "wrap"):
         rows += [
             case("take", normal(4, 3), wild, tag=f"{mode}_axis0", mode=mode, grad=(0,)),
-            case("take", normal(2, 4, 3), values([[0.0, 5.0], [-1.0, 3.0]]), tag=f"{mode}_axis1", mode=mode, axis=1, grad=(0,)),
+            case(
+                "take",
+                normal(2, 4, 3),
+                values([[0.0, 5.0], [-1.0, 3.0]]),
+                tag=f"{mode}_axis1",
+                mode=mode,
+                axis=1,
+                grad=(0,),
+            ),
         ]
     rows += [
         case("take", normal(4, 3), values([0.0, 3.0, 3.0]), tag="default", grad=(0,), dtypes=FLOATS),
@@ -44,27 +52,138 @@ def _takes() -> list[Case]:
         case("take", normal(2, 3, 4), values([[1.0, 0.0, 2.0]]), tag="negative2", axis=-2, grad=(0,)),
         case("take", normal(4, 3), values([[0, 3], [3, 1]], dtype="int32"), tag="int32_index", grad=(0,)),
         case("take", normal(4, 3), values([0, 3], dtype="int64"), tag="int64_index", grad=(0,)),
-        case("take", normal(4, 3), values([0.9, 1.5, 2.99]), tag="fraction", grad=(0,), note="an index is truncated"),
+        case(
+            "take",
+            normal(4, 3),
+            values([0.9, 1.5, 2.99]),
+            tag="fraction",
+            grad=(0,),
+            note="an index is truncated",
+        ),
         case("take", normal(6), values([5.0, 0.0]), tag="vector", grad=(0,)),
-        case("take", ints(0, 9, 4, 2), values([1.0, 3.0], dtype="float32"), tag="ints", grad=False, dtypes=("int32", "int64", "uint8")),
+        case(
+            "take",
+            ints(0, 9, 4, 2),
+            values([1.0, 3.0], dtype="float32"),
+            tag="ints",
+            grad=False,
+            dtypes=("int32", "int64", "uint8"),
+        ),
         case("batch_take", normal(3, 4), values([0, 2, 3], dtype="int32"), tag="plain", grad=False),
-        case("batch_take", normal(3, 4), values([-1, 2, 9], dtype="int32"), tag="outside", grad=False, note="indices are clipped"),
-        case("Embedding", values([[0.0, 3.0], [4.0, 1.0]]), normal(5, 3), tag="plain", input_dim=5, output_dim=3, grad=(1,), dtypes=FLOATS),
-        case("Embedding", values([1.0, 1.0, 1.0]), normal(5, 2), tag="repeated", input_dim=5, output_dim=2, grad=(1,)),
-        case("Embedding", values([-1.0, 0.0, 9.0]), normal(5, 2), tag="outside", input_dim=5, output_dim=2, grad=(1,), note="indices are clipped"),
-        case("Embedding", ints(0, 4, 2, 2, 2, dtype="int32"), normal(4, 2), tag="int_index", input_dim=4, output_dim=2, grad=(1,)),
-        case("Embedding", values([1, 0], dtype="int64"), normal(4, 2, dtype="float64"), tag="double", input_dim=4, output_dim=2, grad=(1,), attrs={"dtype": "float64"}),
-        case("Embedding", values([0.9, 2.5]), normal(4, 2), tag="fraction", input_dim=4, output_dim=2, grad=(1,)),
+        case(
+            "batch_take",
+            normal(3, 4),
+            values([-1, 2, 9], dtype="int32"),
+            tag="outside",
+            grad=False,
+            note="indices are clipped",
+        ),
+        case(
+            "Embedding",
+            values([[0.0, 3.0], [4.0, 1.0]]),
+            normal(5, 3),
+            tag="plain",
+            input_dim=5,
+            output_dim=3,
+            grad=(1,),
+            dtypes=FLOATS,
+        ),
+        case(
+            "Embedding",
+            values([1.0, 1.0, 1.0]),
+            normal(5, 2),
+            tag="repeated",
+            input_dim=5,
+            output_dim=2,
+            grad=(1,),
+        ),
+        case(
+            "Embedding",
+            values([-1.0, 0.0, 9.0]),
+            normal(5, 2),
+            tag="outside",
+            input_dim=5,
+            output_dim=2,
+            grad=(1,),
+            note="indices are clipped",
+        ),
+        case(
+            "Embedding",
+            ints(0, 4, 2, 2, 2, dtype="int32"),
+            normal(4, 2),
+            tag="int_index",
+            input_dim=4,
+            output_dim=2,
+            grad=(1,),
+        ),
+        case(
+            "Embedding",
+            values([1, 0], dtype="int64"),
+            normal(4, 2, dtype="float64"),
+            tag="double",
+            input_dim=4,
+            output_dim=2,
+            grad=(1,),
+            attrs={"dtype": "float64"},
+        ),
+        case(
+            "Embedding",
+            values([0.9, 2.5]),
+            normal(4, 2),
+            tag="fraction",
+            input_dim=4,
+            output_dim=2,
+            grad=(1,),
+        ),
     ]
     for mode in ("clip", "wrap"):
-        rows.append(case("pick", normal(4, 3), values([-1.0, 0.0, 3.0, 5.0]), tag=f"{mode}_outside", mode=mode, grad=(0,)))
+        rows.append(
+            case(
+                "pick",
+                normal(4, 3),
+                values([-1.0, 0.0, 3.0, 5.0]),
+                tag=f"{mode}_outside",
+                mode=mode,
+                grad=(0,),
+            )
+        )
     rows += [
         case("pick", normal(3, 4), values([0.0, 2.0, 3.0]), tag="default", grad=(0,), dtypes=FLOATS),
         case("pick", normal(3, 4), values([0.0, 2.0, 1.0, 1.0]), tag="axis0", axis=0, grad=(0,)),
-        case("pick", normal(3, 4), values([[0.0], [2.0], [3.0]]), tag="keepdims", axis=1, keepdims=True, grad=(0,)),
-        case("pick", normal(3, 4), values([0.0, 2.0, 3.0]), tag="keepdims_flat_index", axis=1, keepdims=True, grad=(0,)),
-        case("pick", normal(2, 3, 4), values([[0.0, 1.0, 2.0, 2.0], [1.0, 0.0, 2.0, 1.0]]), tag="middle", axis=1, grad=(0,)),
-        case("pick", normal(2, 3, 4), values([[0.0, 1.0, 3.0], [1.0, 0.0, 2.0]]), tag="negative", axis=-1, grad=(0,)),
+        case(
+            "pick",
+            normal(3, 4),
+            values([[0.0], [2.0], [3.0]]),
+            tag="keepdims",
+            axis=1,
+            keepdims=True,
+            grad=(0,),
+        ),
+        case(
+            "pick",
+            normal(3, 4),
+            values([0.0, 2.0, 3.0]),
+            tag="keepdims_flat_index",
+            axis=1,
+            keepdims=True,
+            grad=(0,),
+        ),
+        case(
+            "pick",
+            normal(2, 3, 4),
+            values([[0.0, 1.0, 2.0, 2.0], [1.0, 0.0, 2.0, 1.0]]),
+            tag="middle",
+            axis=1,
+            grad=(0,),
+        ),
+        case(
+            "pick",
+            normal(2, 3, 4),
+            values([[0.0, 1.0, 3.0], [1.0, 0.0, 2.0]]),
+            tag="negative",
+            axis=-1,
+            grad=(0,),
+        ),
         case("pick", normal(3, 4), values([0, 2, 3], dtype="int32"), tag="int_index", grad=(0,)),
     ]
     return rows
@@ -72,31 +191,140 @@ def _takes() -> list[Case]:
 
 def _nd() -> list[Case]:
     return [
-        case("gather_nd", normal(3, 4), values([[0.0, 2.0, 2.0], [1.0, 3.0, 3.0]]), tag="points", grad=(0,), dtypes=FLOATS),
+        case(
+            "gather_nd",
+            normal(3, 4),
+            values([[0.0, 2.0, 2.0], [1.0, 3.0, 3.0]]),
+            tag="points",
+            grad=(0,),
+            dtypes=FLOATS,
+        ),
         case("gather_nd", normal(3, 4, 2), values([[0.0, 2.0], [1.0, 3.0]]), tag="rows", grad=(0,)),
         case("gather_nd", normal(3, 4), values([[0.0, 2.0, 0.0]]), tag="first_axis", grad=(0,)),
-        case("gather_nd", normal(3, 4), values([[[0.0, 2.0], [1.0, 1.0]], [[1.0, 3.0], [0.0, 2.0]]]), tag="grid", grad=(0,)),
-        case("gather_nd", normal(3, 4), values([[0, -1], [-2, 3]], dtype="int32"), tag="negative", grad=(0,),
-             mxnet_wrong="its gradient writes outside of its memory", oracle_grad=False, expect=_gather_negative),
-        case("gather_nd", ints(0, 9, 3, 4), values([[0, 1], [1, 2]], dtype="int64"), tag="ints", grad=False, dtypes=("int32", "int64")),
-        case("scatter_nd", normal(3), values([[0.0, 2.0, 1.0], [1.0, 3.0, 0.0]]), tag="points", shape=(3, 4), grad=(0,), dtypes=FLOATS),
+        case(
+            "gather_nd",
+            normal(3, 4),
+            values([[[0.0, 2.0], [1.0, 1.0]], [[1.0, 3.0], [0.0, 2.0]]]),
+            tag="grid",
+            grad=(0,),
+        ),
+        case(
+            "gather_nd",
+            normal(3, 4),
+            values([[0, -1], [-2, 3]], dtype="int32"),
+            tag="negative",
+            grad=(0,),
+            mxnet_wrong="its gradient writes outside of its memory",
+            oracle_grad=False,
+            expect=_gather_negative,
+        ),
+        case(
+            "gather_nd",
+            ints(0, 9, 3, 4),
+            values([[0, 1], [1, 2]], dtype="int64"),
+            tag="ints",
+            grad=False,
+            dtypes=("int32", "int64"),
+        ),
+        case(
+            "scatter_nd",
+            normal(3),
+            values([[0.0, 2.0, 1.0], [1.0, 3.0, 0.0]]),
+            tag="points",
+            shape=(3, 4),
+            grad=(0,),
+            dtypes=FLOATS,
+        ),
         case("scatter_nd", normal(2, 4), values([[2.0, 0.0]]), tag="rows", shape=(3, 4), grad=(0,)),
-        case("scatter_nd", normal(2, 2), values([[[0.0, 2.0], [1.0, 1.0]], [[1.0, 3.0], [0.0, 2.0]]]), tag="grid", shape=(3, 4), grad=(0,)),
+        case(
+            "scatter_nd",
+            normal(2, 2),
+            values([[[0.0, 2.0], [1.0, 1.0]], [[1.0, 3.0], [0.0, 2.0]]]),
+            tag="grid",
+            shape=(3, 4),
+            grad=(0,),
+        ),
         case("one_hot", values([0.0, 2.0, 1.0]), tag="default", depth=3, grad=False),
         case("one_hot", values([[0.0, 2.0], [3.0, 1.0]]), tag="matrix", depth=4, grad=False),
         case("one_hot", values([-1.0, 3.0, 1.0, 7.0]), tag="outside", depth=3, grad=False),
         case("one_hot", values([0.0, 2.0]), tag="values", depth=3, on_value=5.0, off_value=-2.0, grad=False),
-        *(case("one_hot", values([0.0, 2.0]), tag=f"to_{t}", grad=False, attrs={"depth": 3, "dtype": t}) for t in ("float16", "float64", "int32", "int64", "uint8")),
-        case("one_hot", ints(0, 3, 4), tag="int_index", depth=3, grad=False, dtypes=("int32", "int64", "uint8", "float64")),
-        case("ravel_multi_index", values([[3.0, 6.0, 6.0], [4.0, 5.0, 1.0]]), tag="plain", shape=(7, 6), grad=False, dtypes=("float32", "float64", "int32", "int64")),
-        case("ravel_multi_index", values([[3.0, 6.0], [4.0, 5.0]]), tag="unknown_first", shape=(-1, 6), grad=False),
-        case("unravel_index", values([22.0, 41.0, 37.0]), tag="plain", shape=(7, 6), grad=False, dtypes=("float32", "int32", "int64")),
+        *(
+            case("one_hot", values([0.0, 2.0]), tag=f"to_{t}", grad=False, attrs={"depth": 3, "dtype": t})
+            for t in ("float16", "float64", "int32", "int64", "uint8")
+        ),
+        case(
+            "one_hot",
+            ints(0, 3, 4),
+            tag="int_index",
+            depth=3,
+            grad=False,
+            dtypes=("int32", "int64", "uint8", "float64"),
+        ),
+        case(
+            "ravel_multi_index",
+            values([[3.0, 6.0, 6.0], [4.0, 5.0, 1.0]]),
+            tag="plain",
+            shape=(7, 6),
+            grad=False,
+            dtypes=("float32", "float64", "int32", "int64"),
+        ),
+        case(
+            "ravel_multi_index",
+            values([[3.0, 6.0], [4.0, 5.0]]),
+            tag="unknown_first",
+            shape=(-1, 6),
+            grad=False,
+        ),
+        case(
+            "unravel_index",
+            values([22.0, 41.0, 37.0]),
+            tag="plain",
+            shape=(7, 6),
+            grad=False,
+            dtypes=("float32", "int32", "int64"),
+        ),
         case("unravel_index", values([22.0, 41.0]), tag="unknown_first", shape=(-1, 6), grad=False),
-        case("_contrib_index_copy", normal(5, 3), values([0, 4, 2], dtype="int64"), normal(3, 3), tag="rows", grad=(0, 2)),
-        case("_contrib_index_copy", normal(4), values([3, 1], dtype="int32"), normal(2), tag="vector", grad=(0, 2)),
-        case("_contrib_boolean_mask", normal(4, 3), values([0.0, 1.0, 1.0, 0.0]), tag="rows", grad=(0,), eager_only="the mask gives the shape"),
-        case("_contrib_boolean_mask", normal(3), values([1, 0, 1], dtype="int32"), tag="int_mask", grad=(0,), eager_only="the mask gives the shape"),
-        case("_contrib_boolean_mask", normal(2, 3), values([0.0, 1.0]), tag="one", axis=0, grad=(0,), eager_only="the mask gives the shape"),
+        case(
+            "_contrib_index_copy",
+            normal(5, 3),
+            values([0, 4, 2], dtype="int64"),
+            normal(3, 3),
+            tag="rows",
+            grad=(0, 2),
+        ),
+        case(
+            "_contrib_index_copy",
+            normal(4),
+            values([3, 1], dtype="int32"),
+            normal(2),
+            tag="vector",
+            grad=(0, 2),
+        ),
+        case(
+            "_contrib_boolean_mask",
+            normal(4, 3),
+            values([0.0, 1.0, 1.0, 0.0]),
+            tag="rows",
+            grad=(0,),
+            eager_only="the mask gives the shape",
+        ),
+        case(
+            "_contrib_boolean_mask",
+            normal(3),
+            values([1, 0, 1], dtype="int32"),
+            tag="int_mask",
+            grad=(0,),
+            eager_only="the mask gives the shape",
+        ),
+        case(
+            "_contrib_boolean_mask",
+            normal(2, 3),
+            values([0.0, 1.0]),
+            tag="one",
+            axis=0,
+            grad=(0,),
+            eager_only="the mask gives the shape",
+        ),
         case("_contrib_index_array", normal(2, 3), tag="all", grad=False),
         case("_contrib_index_array", normal(2, 3, 2), tag="axes", axes=(1, 2), grad=False),
         case("_contrib_index_array", normal(2, 3), tag="negative", axes=(-1,), grad=False),
@@ -110,54 +338,70 @@ def _sequences() -> list[Case]:
         axes = (0,) if op == "SequenceReverse" else (0, 1)
         for axis in axes:
             shape = (4, 3, 2) if axis == 0 else (3, 4, 2)
-            broken = {"mxnet_wrong": "its gradient crashes without lengths", "oracle_grad": False, "expect": (_last0, _last1)[axis]} if op == "SequenceLast" else {}
+            broken = (
+                {
+                    "mxnet_wrong": "its gradient crashes without lengths",
+                    "oracle_grad": False,
+                    "expect": (_last0, _last1)[axis],
+                }
+                if op == "SequenceLast"
+                else {}
+            )
             rows.append(case(op, normal(*shape), tag=f"all_axis{axis}", axis=axis, **broken))
-            rows.append(case(op, normal(*shape), lengths, tag=f"lengths_axis{axis}", axis=axis, use_sequence_length=True, grad=(0,), dtypes=FLOATS))
-        rows.append(case(op, normal(4, 3, 2, 2), values([4.0, 1.0, 3.0]), tag="rank4", use_sequence_length=True, grad=(0,)))
+            rows.append(
+                case(
+                    op,
+                    normal(*shape),
+                    lengths,
+                    tag=f"lengths_axis{axis}",
+                    axis=axis,
+                    use_sequence_length=True,
+                    grad=(0,),
+                    dtypes=FLOATS,
+                )
+            )
+        rows.append(
+            case(
+                op,
+                normal(4, 3, 2, 2),
+                values([4.0, 1.0, 3.0]),
+                tag="rank4",
+                use_sequence_length=True,
+                grad=(0,),
+            )
+        )
         rows.append(case(op, normal(4, 3), lengths, tag="rank2", use_sequence_length=True, grad=(0,)))
-        rows.append(case(op, normal(4, 3, 2), values([1, 4, 2], dtype="int32"), tag="int_lengths", use_sequence_length=True, grad=(0,)))
-    rows.append(case("SequenceMask", normal(4, 3, 2), lengths, tag="value", use_sequence_length=True, value=-1.5, grad=(0,)))
-    rows.append(case("SequenceMask", normal(4, 3), values([0.0, 4.0, 2.0]), tag="empty_sequence", use_sequence_length=True, grad=(0,)))
-    return rows
-
-
-def _sorts() -> list[Case]:
-    ties = values([[2.0, 1.0, 2.0, 1.0, 3.0], [0.0, 0.0, 0.0, 0.0, 0.0]])
-    rows = []
-    for op in ("sort", "argsort"):
-        for tag, attrs in {
-            "default": {},
-            "last": {"axis": -1},
-            "last_descending": {"axis": -1, "is_ascend": False},
-            "axis0": {"axis": 0},
-            "axis1_descending": {"axis": 1, "is_ascend": False},
-            "negative2": {"axis": -2},
-            "flat": {"axis": None},
-        }.items():
-            rows.append(case(op, distinct(2, 3, 4), tag=tag, attrs=attrs, grad=op == "sort" and "axis" in attrs))
-        rows.append(case(op, distinct(3, 4), tag="dtypes", grad=False, dtypes=("float64", "int32", "int64")))
-        rows.append(case(op, ties, tag="ties", grad=False))
-        rows.append(case(op, ties, tag="ties_descending", is_ascend=False, grad=False))
-    rows += [case("argsort", distinct(5), tag=f"to_{t}", grad=False, attrs={"dtype": t}) for t in ("int32", "int64", "uint8", "float64", "float16")]
-    for kind in ("indices", "value", "mask", "both"):
-        grad = kind in ("value", "both")
-        for tag, attrs in {
-            "default": {},
-            "k2": {"k": 2},
-            "ascending": {"k": 2, "is_ascend": True},
-            "axis0": {"axis": 0, "k": 1},
-            "axis1": {"axis": 1, "k": 2},
-            "negative2": {"axis": -2, "k": 2, "is_ascend": True},
-            "all": {"k": 0},
-        }.items():
-            rows.append(case("topk", distinct(2, 3, 4), tag=f"{kind}_{tag}", attrs={"ret_typ": kind, **attrs}, grad=grad))
-        rows.append(case("topk", distinct(2, 6), tag=f"{kind}_flat", attrs={"ret_typ": kind, "axis": None, "k": 3}, grad=grad))
-        rows.append(case("topk", distinct(2, 6), tag=f"{kind}_dtypes", ret_typ=kind, k=3, grad=False, dtypes=("float16", "float64", "int32", "int64")))
-    rows += [
-        case("topk", ties, tag="ties", k=3, ret_typ="both", grad=False),
-        case("topk", ties, tag="ties_ascending", k=3, ret_typ="both", is_ascend=True, grad=False),
-        *(case("topk", distinct(2, 6), tag=f"to_{t}", grad=False, attrs={"k": 3, "dtype": t}) for t in ("int32", "int64", "uint8", "float64")),
-    ]
+        rows.append(
+            case(
+                op,
+                normal(4, 3, 2),
+                values([1, 4, 2], dtype="int32"),
+                tag="int_lengths",
+                use_sequence_length=True,
+                grad=(0,),
+            )
+        )
+    rows.append(
+        case(
+            "SequenceMask",
+            normal(4, 3, 2),
+            lengths,
+            tag="value",
+            use_sequence_length=True,
+            value=-1.5,
+            grad=(0,),
+        )
+    )
+    rows.append(
+        case(
+            "SequenceMask",
+            normal(4, 3),
+            values([0.0, 4.0, 2.0]),
+            tag="empty_sequence",
+            use_sequence_length=True,
+            grad=(0,),
+        )
+    )
     return rows
 
 
@@ -179,13 +423,50 @@ def _others() -> list[Case]:
         case("cumsum", normal(3, 4), tag="to_float64", axis=1, grad=False, attrs={"dtype": "float64"}),
         case("_histogram", uniform(0, 1, 20), values([0.0, 0.25, 0.5, 1.0]), tag="edges", grad=False),
         case("_histogram", uniform(0, 1, 20), tag="count", bin_cnt=5, range=(0.0, 1.0), grad=False),
-        case("_histogram", values([0.0, 1.0, 1.0, 2.0, -1.0, 5.0]), tag="outside", bin_cnt=2, range=(0.0, 2.0), grad=False),
+        case(
+            "_histogram",
+            values([0.0, 1.0, 1.0, 2.0, -1.0, 5.0]),
+            tag="outside",
+            bin_cnt=2,
+            range=(0.0, 2.0),
+            grad=False,
+        ),
         case("_contrib_allclose", normal(3), normal(3), tag="different", grad=False),
-        case("_contrib_allclose", values([1.0, 2.0]), values([1.05, 2.1]), tag="loose", rtol=0.1, atol=0.0, grad=False),
-        case("_contrib_allclose", values([0.0, 2.0]), values([0.05, 2.0]), tag="absolute", rtol=0.0, atol=0.1, grad=False),
-        case("_contrib_allclose", values([1.0, _NAN]), values([1.0, _NAN]), tag="nan_differs", equal_nan=False, grad=False),
+        case(
+            "_contrib_allclose",
+            values([1.0, 2.0]),
+            values([1.05, 2.1]),
+            tag="loose",
+            rtol=0.1,
+            atol=0.0,
+            grad=False,
+        ),
+        case(
+            "_contrib_allclose",
+            values([0.0, 2.0]),
+            values([0.05, 2.0]),
+            tag="absolute",
+            rtol=0.0,
+            atol=0.1,
+            grad=False,
+        ),
+        case(
+            "_contrib_allclose",
+            values([1.0, _NAN]),
+            values([1.0, _NAN]),
+            tag="nan_differs",
+            equal_nan=False,
+            grad=False,
+        ),
         case("_contrib_allclose", values([1.0, 2.0]), values([1.0, 2.000001]), tag="close", grad=False),
-        case("_contrib_allclose", values([1.0, _NAN]), values([1.0, _NAN]), tag="nan", equal_nan=True, grad=False),
+        case(
+            "_contrib_allclose",
+            values([1.0, _NAN]),
+            values([1.0, _NAN]),
+            tag="nan",
+            equal_nan=True,
+            grad=False,
+        ),
         case("all_finite", normal(3), tag="yes", grad=False),
         case("all_finite", values([1.0, _NAN]), tag="nan", grad=False),
         case("all_finite", values([1.0, -math.inf]), tag="infinite", grad=False),
@@ -196,4 +477,4 @@ def _others() -> list[Case]:
     ]
 
 
-CASES: list[Case] = [*_takes(), *_nd(), *_sequences(), *_sorts(), *_others()]
+CASES: list[Case] = [*_takes(), *_nd(), *_sequences(), *_others()]

@@ -51,13 +51,17 @@ def _ranges() -> list[Case]:
         case("_contrib_arange_like", normal(2, 3), tag="negative", axis=-1, grad=False),
         case("_contrib_arange_like", normal(2, 3), tag="start_step", start=2.5, step=0.5, grad=False),
         case("_contrib_arange_like", normal(2, 4), tag="repeat", repeat=2, grad=False),
-        case("_contrib_arange_like", normal(2, 4), tag="axis_repeat", axis=1, repeat=2, start=1.0, grad=False),
+        case(
+            "_contrib_arange_like", normal(2, 4), tag="axis_repeat", axis=1, repeat=2, start=1.0, grad=False
+        ),
     ]
 
 
 def _alike() -> list[Case]:
     types = ("float16", "float64", "int32", "int64", "uint8")
-    return [case(op, normal(2, 3), tag="types", grad=False, dtypes=types) for op in ("zeros_like", "ones_like")]
+    return [
+        case(op, normal(2, 3), tag="types", grad=False, dtypes=types) for op in ("zeros_like", "ones_like")
+    ]
 
 
 CASES: list[Case] = [*_filled(), *_ranges(), *_alike()]

@@ -29,7 +29,10 @@ def _multi_out_grad(inputs: list[np.ndarray], heads: list[np.ndarray]) -> dict[s
 
 
 def _head(expect: Expect) -> dict[str, Any]:
-    return {"mxnet_wrong": "it multiplies by its own output instead of the gradient of the head", "expect": expect}
+    return {
+        "mxnet_wrong": "it multiplies by its own output instead of the gradient of the head",
+        "expect": expect,
+    }
 
 
 def _softmax_output() -> list[Case]:
@@ -38,24 +41,132 @@ def _softmax_output() -> list[Case]:
         case("SoftmaxOutput", normal(3, 4), _LABELS, tag="predict", train=False, grad=False),
         case("SoftmaxOutput", normal(3, 4), _LABELS, tag="scale", grad=(0,), grad_scale=2.5),
         case("SoftmaxOutput", normal(3, 4), _LABELS, tag="smooth", grad=(0,), smooth_alpha=0.1),
-        case("SoftmaxOutput", normal(3, 4), _LABELS, tag="out_grad", grad=(0,), out_grad=True, **_head(_out_grad)),
+        case(
+            "SoftmaxOutput",
+            normal(3, 4),
+            _LABELS,
+            tag="out_grad",
+            grad=(0,),
+            out_grad=True,
+            **_head(_out_grad),
+        ),
         case("SoftmaxOutput", normal(3, 4), uniform(0, 1, 3, 4), tag="probabilities", grad=(0,)),
-        case("SoftmaxOutput", normal(2, 3, 4), ints(0, 4, 2, 3), tag="preserve_shape", grad=(0,), preserve_shape=True),
-        case("SoftmaxOutput", normal(2, 3, 2, 2), ints(0, 3, 2, 2, 2), tag="multi", grad=(0,), multi_output=True),
-        case("SoftmaxOutput", normal(2, 3, 4), ints(0, 3, 2, 4), tag="multi_rank3", grad=(0,), multi_output=True),
-        case("SoftmaxOutput", normal(2, 3, 2, 2), ints(0, 3, 2, 4), tag="multi_flat_label", grad=(0,), multi_output=True),
-        case("SoftmaxOutput", normal(2, 3, 2, 2), ints(-1, 3, 2, 2, 2), tag="multi_ignore", grad=(0,), multi_output=True, use_ignore=True),
-        case("SoftmaxOutput", normal(2, 3, 2, 2), ints(0, 3, 2, 2, 2), tag="multi_smooth", grad=(0,), multi_output=True, smooth_alpha=0.2),
-        case("SoftmaxOutput", normal(2, 3, 2, 2), ints(-1, 3, 2, 2, 2), tag="multi_out_grad", grad=(0,), multi_output=True, use_ignore=True, out_grad=True, **_head(_multi_out_grad)),
+        case(
+            "SoftmaxOutput",
+            normal(2, 3, 4),
+            ints(0, 4, 2, 3),
+            tag="preserve_shape",
+            grad=(0,),
+            preserve_shape=True,
+        ),
+        case(
+            "SoftmaxOutput",
+            normal(2, 3, 2, 2),
+            ints(0, 3, 2, 2, 2),
+            tag="multi",
+            grad=(0,),
+            multi_output=True,
+        ),
+        case(
+            "SoftmaxOutput",
+            normal(2, 3, 4),
+            ints(0, 3, 2, 4),
+            tag="multi_rank3",
+            grad=(0,),
+            multi_output=True,
+        ),
+        case(
+            "SoftmaxOutput",
+            normal(2, 3, 2, 2),
+            ints(0, 3, 2, 4),
+            tag="multi_flat_label",
+            grad=(0,),
+            multi_output=True,
+        ),
+        case(
+            "SoftmaxOutput",
+            normal(2, 3, 2, 2),
+            ints(-1, 3, 2, 2, 2),
+            tag="multi_ignore",
+            grad=(0,),
+            multi_output=True,
+            use_ignore=True,
+        ),
+        case(
+            "SoftmaxOutput",
+            normal(2, 3, 2, 2),
+            ints(0, 3, 2, 2, 2),
+            tag="multi_smooth",
+            grad=(0,),
+            multi_output=True,
+            smooth_alpha=0.2,
+        ),
+        case(
+            "SoftmaxOutput",
+            normal(2, 3, 2, 2),
+            ints(-1, 3, 2, 2, 2),
+            tag="multi_out_grad",
+            grad=(0,),
+            multi_output=True,
+            use_ignore=True,
+            out_grad=True,
+            **_head(_multi_out_grad),
+        ),
         case("SoftmaxOutput", normal(4, 4), _IGNORED, tag="ignore", grad=(0,), use_ignore=True),
-        case("SoftmaxOutput", normal(4, 4), _IGNORED, tag="ignore_smooth", grad=(0,), use_ignore=True, smooth_alpha=0.1),
-        case("SoftmaxOutput", normal(4, 4), values([0.0, 2.0, 3.0, 2.0]), tag="ignore_label", grad=(0,), use_ignore=True, ignore_label=2.0),
+        case(
+            "SoftmaxOutput",
+            normal(4, 4),
+            _IGNORED,
+            tag="ignore_smooth",
+            grad=(0,),
+            use_ignore=True,
+            smooth_alpha=0.1,
+        ),
+        case(
+            "SoftmaxOutput",
+            normal(4, 4),
+            values([0.0, 2.0, 3.0, 2.0]),
+            tag="ignore_label",
+            grad=(0,),
+            use_ignore=True,
+            ignore_label=2.0,
+        ),
         case("Softmax", normal(3, 4), _LABELS, tag="old_name", grad=(0,)),
     ]
     for how in ("null", "batch", "valid"):
-        rows.append(case("SoftmaxOutput", normal(4, 4), _IGNORED, tag=f"norm_{how}", grad=(0,), use_ignore=True, normalization=how))
-        rows.append(case("SoftmaxOutput", normal(2, 3, 2, 2), ints(-1, 3, 2, 2, 2), tag=f"multi_norm_{how}", grad=(0,), multi_output=True, use_ignore=True, normalization=how))
-        rows.append(case("SoftmaxOutput", normal(3, 4), _LABELS, tag=f"norm_{how}_all_valid", grad=(0,), normalization=how))
+        rows.append(
+            case(
+                "SoftmaxOutput",
+                normal(4, 4),
+                _IGNORED,
+                tag=f"norm_{how}",
+                grad=(0,),
+                use_ignore=True,
+                normalization=how,
+            )
+        )
+        rows.append(
+            case(
+                "SoftmaxOutput",
+                normal(2, 3, 2, 2),
+                ints(-1, 3, 2, 2, 2),
+                tag=f"multi_norm_{how}",
+                grad=(0,),
+                multi_output=True,
+                use_ignore=True,
+                normalization=how,
+            )
+        )
+        rows.append(
+            case(
+                "SoftmaxOutput",
+                normal(3, 4),
+                _LABELS,
+                tag=f"norm_{how}_all_valid",
+                grad=(0,),
+                normalization=how,
+            )
+        )
     return rows
 
 
@@ -70,7 +181,9 @@ def _regression() -> list[Case]:
             case(op, normal(2, 3, 2), normal(2, 3, 2), tag="rank3", grad=(0,)),
             case(op, normal(3, 4), normal(3, 4), tag="predict", train=False, grad=False),
         ]
-    rows.append(case("MAERegressionOutput", values([1.0, 2.0, 3.0]), values([1.0, 3.0, 2.0]), tag="equal", grad=(0,)))
+    rows.append(
+        case("MAERegressionOutput", values([1.0, 2.0, 3.0]), values([1.0, 3.0, 2.0]), tag="equal", grad=(0,))
+    )
     return rows
 
 
@@ -79,14 +192,31 @@ def _others() -> list[Case]:
     return [
         case("SVMOutput", margins, _LABELS, tag="squared", grad=(0,)),
         case("SVMOutput", margins, _LABELS, tag="linear", grad=(0,), use_linear=True),
-        case("SVMOutput", margins, _LABELS, tag="attrs", grad=(0,), margin=0.5, regularization_coefficient=2.0),
-        case("SVMOutput", margins, _LABELS, tag="linear_attrs", grad=(0,), margin=0.5, regularization_coefficient=2.0, use_linear=True),
+        case(
+            "SVMOutput", margins, _LABELS, tag="attrs", grad=(0,), margin=0.5, regularization_coefficient=2.0
+        ),
+        case(
+            "SVMOutput",
+            margins,
+            _LABELS,
+            tag="linear_attrs",
+            grad=(0,),
+            margin=0.5,
+            regularization_coefficient=2.0,
+            use_linear=True,
+        ),
         case("MakeLoss", normal(3, 4), tag="default", dtypes=("float32", "float64")),
         case("MakeLoss", normal(3, 4), tag="batch", grad_scale=3.0, normalization="batch"),
         case("MakeLoss", normal(3, 4), tag="valid", grad_scale=3.0, normalization="valid", valid_thresh=0.25),
         case("MakeLoss", values([-1.0, -2.0]), tag="valid_none", normalization="valid"),
         case("softmax_cross_entropy", normal(3, 4), _LABELS, tag="plain", grad=(0,)),
-        case("softmax_cross_entropy", values([[100.0, 0.0], [-3.0, -90.0]]), values([0.0, 1.0]), tag="large", grad=(0,)),
+        case(
+            "softmax_cross_entropy",
+            values([[100.0, 0.0], [-3.0, -90.0]]),
+            values([0.0, 1.0]),
+            tag="large",
+            grad=(0,),
+        ),
         *_ctc(),
     ]
 
@@ -109,13 +239,71 @@ def _ctc() -> list[Case]:
     return [
         case("CTCLoss", normal(6, 2, 4), first, tag="first", grad=(0,), **options),
         case("CTCLoss", normal(6, 2, 4), last, tag="last", grad=(0,), blank_label="last", **options),
-        case("CTCLoss", normal(6, 2, 4), first, values([6.0, 5.0]), tag="data_lengths", grad=(0,), use_data_lengths=True, **options),
-        case("CTCLoss", normal(6, 2, 4), first, values([2.0, 3.0]), tag="label_lengths", names=("label", "label_lengths"), grad=(0,), use_label_lengths=True, **options),
-        case("CTCLoss", normal(6, 2, 4), first, values([4.0, 6.0]), values([1.0, 3.0]), tag="both_lengths", grad=(0,), use_data_lengths=True, use_label_lengths=True, **options),
-        case("CTCLoss", normal(6, 2, 4), last, values([4.0, 6.0]), values([2.0, 3.0]), tag="both_lengths_last", grad=(0,), use_data_lengths=True, use_label_lengths=True, blank_label="last", **options),
-        case("CTCLoss", normal(2, 1, 3), values([[1.0, 1.0]]), tag="impossible", grad=False, note="no path is long enough"),
-        case("CTCLoss", normal(3, 1, 3), values([[0.0, 0.0]]), tag="empty_label", grad=(0,),
-             mxnet_wrong="it reads memory that it did not write", oracle_grad=False, expect=_all_blank, **options),
+        case(
+            "CTCLoss",
+            normal(6, 2, 4),
+            first,
+            values([6.0, 5.0]),
+            tag="data_lengths",
+            grad=(0,),
+            use_data_lengths=True,
+            **options,
+        ),
+        case(
+            "CTCLoss",
+            normal(6, 2, 4),
+            first,
+            values([2.0, 3.0]),
+            tag="label_lengths",
+            names=("label", "label_lengths"),
+            grad=(0,),
+            use_label_lengths=True,
+            **options,
+        ),
+        case(
+            "CTCLoss",
+            normal(6, 2, 4),
+            first,
+            values([4.0, 6.0]),
+            values([1.0, 3.0]),
+            tag="both_lengths",
+            grad=(0,),
+            use_data_lengths=True,
+            use_label_lengths=True,
+            **options,
+        ),
+        case(
+            "CTCLoss",
+            normal(6, 2, 4),
+            last,
+            values([4.0, 6.0]),
+            values([2.0, 3.0]),
+            tag="both_lengths_last",
+            grad=(0,),
+            use_data_lengths=True,
+            use_label_lengths=True,
+            blank_label="last",
+            **options,
+        ),
+        case(
+            "CTCLoss",
+            normal(2, 1, 3),
+            values([[1.0, 1.0]]),
+            tag="impossible",
+            grad=False,
+            note="no path is long enough",
+        ),
+        case(
+            "CTCLoss",
+            normal(3, 1, 3),
+            values([[0.0, 0.0]]),
+            tag="empty_label",
+            grad=(0,),
+            mxnet_wrong="it reads memory that it did not write",
+            oracle_grad=False,
+            expect=_all_blank,
+            **options,
+        ),
     ]
 
 

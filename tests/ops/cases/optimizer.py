@@ -33,15 +33,41 @@ _SINGLE: dict[str, tuple[tuple[Callable[[], Spec], ...], dict[str, dict[str, obj
     "sgd_mom_update": ((_state,), {"momentum": {"lr": 0.1, "momentum": 0.9}, "default": {"lr": 0.1}}),
     "nag_mom_update": ((_state,), {"momentum": {"lr": 0.1, "momentum": 0.9}, "default": {"lr": 0.1}}),
     "signsgd_update": ((), {"lr": {"lr": 0.1}}),
-    "signum_update": ((_state,), {"momentum": {"lr": 0.1, "momentum": 0.9}, "wd_lh": {"lr": 0.1, "momentum": 0.9, "wd_lh": 0.02}}),
-    "adam_update": ((_state, _square), {"default": {"lr": 0.1}, "betas": {"lr": 0.1, "beta1": 0.5, "beta2": 0.7, "epsilon": 1e-3}}),
-    "rmsprop_update": ((_square,), {"default": {"lr": 0.1}, "gamma": {"lr": 0.1, "gamma1": 0.6, "epsilon": 1e-2}, "clip_weights": {"lr": 0.5, "clip_weights": 0.4}}),
+    "signum_update": (
+        (_state,),
+        {"momentum": {"lr": 0.1, "momentum": 0.9}, "wd_lh": {"lr": 0.1, "momentum": 0.9, "wd_lh": 0.02}},
+    ),
+    "adam_update": (
+        (_state, _square),
+        {"default": {"lr": 0.1}, "betas": {"lr": 0.1, "beta1": 0.5, "beta2": 0.7, "epsilon": 1e-3}},
+    ),
+    "rmsprop_update": (
+        (_square,),
+        {
+            "default": {"lr": 0.1},
+            "gamma": {"lr": 0.1, "gamma1": 0.6, "epsilon": 1e-2},
+            "clip_weights": {"lr": 0.5, "clip_weights": 0.4},
+        },
+    ),
     "rmspropalex_update": (
         (lambda: positive(*_SHAPE), lambda: normal(*_SHAPE, scale=0.1), _state),
-        {"default": {"lr": 0.1}, "gammas": {"lr": 0.1, "gamma1": 0.6, "gamma2": 0.5, "epsilon": 1e-2}, "clip_weights": {"lr": 0.5, "clip_weights": 0.4}},
+        {
+            "default": {"lr": 0.1},
+            "gammas": {"lr": 0.1, "gamma1": 0.6, "gamma2": 0.5, "epsilon": 1e-2},
+            "clip_weights": {"lr": 0.5, "clip_weights": 0.4},
+        },
     ),
-    "ftrl_update": ((_state, _square), {"default": {"lr": 0.1}, "lamda": {"lr": 0.1, "lamda1": 0.8, "beta": 0.5}}),
-    "ftml_update": ((_square, _square, _state), {"default": {"lr": 0.1, "t": 3}, "betas": {"lr": 0.1, "t": 1, "beta1": 0.5, "beta2": 0.7, "epsilon": 1e-3}}),
+    "ftrl_update": (
+        (_state, _square),
+        {"default": {"lr": 0.1}, "lamda": {"lr": 0.1, "lamda1": 0.8, "beta": 0.5}},
+    ),
+    "ftml_update": (
+        (_square, _square, _state),
+        {
+            "default": {"lr": 0.1, "t": 3},
+            "betas": {"lr": 0.1, "t": 1, "beta1": 0.5, "beta2": 0.7, "epsilon": 1e-3},
+        },
+    ),
 }
 
 
@@ -51,13 +77,35 @@ def _single() -> list[Case]:
         for variant, attrs in variants.items():
             for tag, common in _COMMON.items():
                 if op == "ftml_update" and "clip_gradient" in common:
-                    common = {**{k: v for k, v in common.items() if k != "clip_gradient"}, "clip_grad": common["clip_gradient"]}
+                    common = {
+                        **{k: v for k, v in common.items() if k != "clip_gradient"},
+                        "clip_grad": common["clip_gradient"],
+                    }
                 rows.append(
-                    case(op, normal(*_SHAPE), normal(*_SHAPE), *(s() for s in states), tag=f"{variant}_{tag}", attrs={**attrs, **common},
-                         grad=False, mutates=tuple(range(2, 2 + len(states))))
+                    case(
+                        op,
+                        normal(*_SHAPE),
+                        normal(*_SHAPE),
+                        *(s() for s in states),
+                        tag=f"{variant}_{tag}",
+                        attrs={**attrs, **common},
+                        grad=False,
+                        mutates=tuple(range(2, 2 + len(states))),
+                    )
                 )
-        rows.append(case(op, normal(*_SHAPE), normal(*_SHAPE), *(s() for s in states), tag="dtypes", attrs=next(iter(variants.values())),
-                         grad=False, mutates=tuple(range(2, 2 + len(states))), dtypes=("float16", "float64")))
+        rows.append(
+            case(
+                op,
+                normal(*_SHAPE),
+                normal(*_SHAPE),
+                *(s() for s in states),
+                tag="dtypes",
+                attrs=next(iter(variants.values())),
+                grad=False,
+                mutates=tuple(range(2, 2 + len(states))),
+                dtypes=("float16", "float64"),
+            )
+        )
     return rows
 
 
@@ -70,18 +118,67 @@ def _adamw() -> list[Case]:
     for tag, attrs in {
         "default": {"lr": 0.1, "eta": 1.0},
         "wd": {"lr": 0.1, "eta": 0.5, "wd": 0.05},
-        "all": {"lr": 0.1, "eta": 0.5, "wd": 0.05, "beta1": 0.5, "beta2": 0.7, "epsilon": 1e-3, "clip_gradient": 0.5},
+        "all": {
+            "lr": 0.1,
+            "eta": 0.5,
+            "wd": 0.05,
+            "beta1": 0.5,
+            "beta2": 0.7,
+            "epsilon": 1e-3,
+            "clip_gradient": 0.5,
+        },
     }.items():
         for scale in (1.0, 0.25):
-            rows.append(case("_adamw_update", normal(*_SHAPE), normal(*_SHAPE), _state(), _square(), values([scale]), tag=f"{tag}_{scale}",
-                             attrs=attrs, grad=False, mutates=(2, 3)))
-        rows.append(case("_mp_adamw_update", _half(), _half(), normal(*_SHAPE, dtype="float32"), positive(*_SHAPE, dtype="float32"),
-                         normal(*_SHAPE, dtype="float32"), values([0.5], dtype="float32"), tag=tag, attrs=attrs, grad=False,
-                         mutates=(2, 3, 4), dtypes=("float16",)))
+            rows.append(
+                case(
+                    "_adamw_update",
+                    normal(*_SHAPE),
+                    normal(*_SHAPE),
+                    _state(),
+                    _square(),
+                    values([scale]),
+                    tag=f"{tag}_{scale}",
+                    attrs=attrs,
+                    grad=False,
+                    mutates=(2, 3),
+                )
+            )
+        rows.append(
+            case(
+                "_mp_adamw_update",
+                _half(),
+                _half(),
+                normal(*_SHAPE, dtype="float32"),
+                positive(*_SHAPE, dtype="float32"),
+                normal(*_SHAPE, dtype="float32"),
+                values([0.5], dtype="float32"),
+                tag=tag,
+                attrs=attrs,
+                grad=False,
+                mutates=(2, 3, 4),
+                dtypes=("float16",),
+            )
+        )
     for scale, name in ((0.0, "zero"), (float("nan"), "nan"), (float("inf"), "infinite")):
-        rows.append(case("_adamw_update", normal(*_SHAPE), normal(*_SHAPE), _state(), _square(), values([scale]), tag=f"skipped_{name}",
-                         lr=0.1, eta=1.0, grad=False, mutates=(2, 3), note="an update with such a scale is left out",
-                         mxnet_wrong="it leaves the output as it was in memory", oracle="none", expect=_unchanged))
+        rows.append(
+            case(
+                "_adamw_update",
+                normal(*_SHAPE),
+                normal(*_SHAPE),
+                _state(),
+                _square(),
+                values([scale]),
+                tag=f"skipped_{name}",
+                lr=0.1,
+                eta=1.0,
+                grad=False,
+                mutates=(2, 3),
+                note="an update with such a scale is left out",
+                mxnet_wrong="it leaves the output as it was in memory",
+                oracle="none",
+                expect=_unchanged,
+            )
+        )
     return rows
 
 
@@ -102,8 +199,19 @@ def _mixed() -> list[Case]:
     }
     for op, (states, attrs) in table.items():
         for tag, common in _COMMON.items():
-            rows.append(case(op, _half(), _half(), *(_single_precision(_state()) for _ in range(states + 1)), tag=tag, attrs={**attrs, **common},
-                             grad=False, mutates=tuple(range(2, 3 + states)), dtypes=("float16",)))
+            rows.append(
+                case(
+                    op,
+                    _half(),
+                    _half(),
+                    *(_single_precision(_state()) for _ in range(states + 1)),
+                    tag=tag,
+                    attrs={**attrs, **common},
+                    grad=False,
+                    mutates=tuple(range(2, 3 + states)),
+                    dtypes=("float16",),
+                )
+            )
     return rows
 
 
@@ -113,21 +221,98 @@ def _lamb() -> list[Case]:
         "default": {"t": 1, "wd": 0.0},
         "wd": {"t": 4, "wd": 0.05},
         "uncorrected": {"t": 4, "wd": 0.05, "bias_correction": False},
-        "all": {"t": 2, "wd": 0.05, "beta1": 0.5, "beta2": 0.7, "epsilon": 1e-3, "rescale_grad": 0.5, "clip_gradient": 0.25},
+        "all": {
+            "t": 2,
+            "wd": 0.05,
+            "beta1": 0.5,
+            "beta2": 0.7,
+            "epsilon": 1e-3,
+            "rescale_grad": 0.5,
+            "clip_gradient": 0.25,
+        },
     }.items():
-        rows.append(case("lamb_update_phase1", normal(*_SHAPE), normal(*_SHAPE), _state(), _square(), tag=tag, attrs=attrs, grad=False, mutates=(2, 3)))
-        rows.append(case("mp_lamb_update_phase1", _half(), _half(), *(_single_precision(s) for s in (_state(), _square(), _state())),
-                         tag=tag, attrs=attrs, grad=False, mutates=(2, 3), dtypes=("float16",)))
+        rows.append(
+            case(
+                "lamb_update_phase1",
+                normal(*_SHAPE),
+                normal(*_SHAPE),
+                _state(),
+                _square(),
+                tag=tag,
+                attrs=attrs,
+                grad=False,
+                mutates=(2, 3),
+            )
+        )
+        rows.append(
+            case(
+                "mp_lamb_update_phase1",
+                _half(),
+                _half(),
+                *(_single_precision(s) for s in (_state(), _square(), _state())),
+                tag=tag,
+                attrs=attrs,
+                grad=False,
+                mutates=(2, 3),
+                dtypes=("float16",),
+            )
+        )
     for tag, attrs in {
         "default": {"lr": 0.1},
         "bounds": {"lr": 0.1, "lower_bound": 1.5, "upper_bound": 2.5},
         "upper": {"lr": 0.1, "upper_bound": 0.5},
     }.items():
-        rows.append(case("lamb_update_phase2", normal(*_SHAPE), normal(*_SHAPE), values([1.25]), values([0.5]), tag=tag, attrs=attrs, grad=False))
-        rows.append(case("mp_lamb_update_phase2", _half(), normal(*_SHAPE, dtype="float32"), values([1.25], dtype="float32"), values([0.5], dtype="float32"),
-                         normal(*_SHAPE, dtype="float32"), tag=tag, attrs=attrs, grad=False, mutates=(4,), dtypes=("float16",)))
-    rows.append(case("lamb_update_phase2", normal(*_SHAPE), normal(*_SHAPE), values([0.0]), values([0.5]), tag="zero_weight", lr=0.1, grad=False))
-    rows.append(case("lamb_update_phase2", normal(*_SHAPE), normal(*_SHAPE), values([1.5]), values([0.0]), tag="zero_update", lr=0.1, grad=False))
+        rows.append(
+            case(
+                "lamb_update_phase2",
+                normal(*_SHAPE),
+                normal(*_SHAPE),
+                values([1.25]),
+                values([0.5]),
+                tag=tag,
+                attrs=attrs,
+                grad=False,
+            )
+        )
+        rows.append(
+            case(
+                "mp_lamb_update_phase2",
+                _half(),
+                normal(*_SHAPE, dtype="float32"),
+                values([1.25], dtype="float32"),
+                values([0.5], dtype="float32"),
+                normal(*_SHAPE, dtype="float32"),
+                tag=tag,
+                attrs=attrs,
+                grad=False,
+                mutates=(4,),
+                dtypes=("float16",),
+            )
+        )
+    rows.append(
+        case(
+            "lamb_update_phase2",
+            normal(*_SHAPE),
+            normal(*_SHAPE),
+            values([0.0]),
+            values([0.5]),
+            tag="zero_weight",
+            lr=0.1,
+            grad=False,
+        )
+    )
+    rows.append(
+        case(
+            "lamb_update_phase2",
+            normal(*_SHAPE),
+            normal(*_SHAPE),
+            values([1.5]),
+            values([0.0]),
+            tag="zero_update",
+            lr=0.1,
+            grad=False,
+        )
+    )
     return rows
 
 
@@ -149,32 +334,124 @@ def _multi() -> list[Case]:
             weights = (0, width)
             attrs = {"momentum": 0.9} if momentum else {}
             for tag, common in {"plain": {}, "all": {"rescale_grad": 2.0, "clip_gradient": 0.75}}.items():
-                rows.append(case(op, *inputs, tag=tag, attrs={**rates, **attrs, **common}, grad=False, mutates=states, out_like=weights, dtypes=dtypes))
+                rows.append(
+                    case(
+                        op,
+                        *inputs,
+                        tag=tag,
+                        attrs={**rates, **attrs, **common},
+                        grad=False,
+                        mutates=states,
+                        out_like=weights,
+                        dtypes=dtypes,
+                    )
+                )
                 loaded = [*inputs, values([0.1, 0.2], dtype="float32"), values([0.05, 0.0], dtype="float32")]
-                rows.append(case(f"preloaded_{op}", *loaded, tag=tag, attrs={"num_weights": 2, **attrs, **common}, grad=False, mutates=states,
-                                 out_like=weights, dtypes=dtypes[:1]))
+                rows.append(
+                    case(
+                        f"preloaded_{op}",
+                        *loaded,
+                        tag=tag,
+                        attrs={"num_weights": 2, **attrs, **common},
+                        grad=False,
+                        mutates=states,
+                        out_like=weights,
+                        dtypes=dtypes[:1],
+                    )
+                )
     pairs: list[Spec] = []
     for shape in shapes:
         pairs += [normal(*shape), normal(*shape), normal(*shape), positive(*shape)]
     states = tuple(i for i in range(8) if i % 4 >= 2)
-    for tag, common in {"plain": {}, "all": {"beta1": 0.5, "beta2": 0.7, "epsilon": 1e-3, "clip_gradient": 0.5}}.items():
-        rows.append(case("_multi_adamw_update", *pairs, values([0.5]), tag=tag, grad=False, mutates=states, out_like=(0, 4),
-                         attrs={"lrs": (0.1, 0.2), "wds": (0.05, 0.0), "etas": (1.0, 0.5), "num_weights": 2, **common}))
+    for tag, common in {
+        "plain": {},
+        "all": {"beta1": 0.5, "beta2": 0.7, "epsilon": 1e-3, "clip_gradient": 0.5},
+    }.items():
+        rows.append(
+            case(
+                "_multi_adamw_update",
+                *pairs,
+                values([0.5]),
+                tag=tag,
+                grad=False,
+                mutates=states,
+                out_like=(0, 4),
+                attrs={"lrs": (0.1, 0.2), "wds": (0.05, 0.0), "etas": (1.0, 0.5), "num_weights": 2, **common},
+            )
+        )
         lamb = {"learning_rates": (0.1, 0.2), "wds": (0.05, 0.0), "step_count": (1, 3), "num_tensors": 2}
-        rows.append(case("_multi_lamb_update", *pairs, tag=tag, grad=False, mutates=states, out_like=(0, 4), attrs={**lamb, **common, "rescale_grad": 0.5}))
-    rows.append(case("_multi_lamb_update", *pairs, tag="bounds", grad=False, mutates=states, out_like=(0, 4),
-                     attrs={**lamb, "lower_bound": 0.5, "upper_bound": 1.0, "bias_correction": False}))
-    mixed_pairs = [_single_precision(s) if i % 4 >= 2 else Spec(s.shape, s.kind, s.args, "float16") for i, s in enumerate(pairs)]
+        rows.append(
+            case(
+                "_multi_lamb_update",
+                *pairs,
+                tag=tag,
+                grad=False,
+                mutates=states,
+                out_like=(0, 4),
+                attrs={**lamb, **common, "rescale_grad": 0.5},
+            )
+        )
+    rows.append(
+        case(
+            "_multi_lamb_update",
+            *pairs,
+            tag="bounds",
+            grad=False,
+            mutates=states,
+            out_like=(0, 4),
+            attrs={**lamb, "lower_bound": 0.5, "upper_bound": 1.0, "bias_correction": False},
+        )
+    )
+    mixed_pairs = [
+        _single_precision(s) if i % 4 >= 2 else Spec(s.shape, s.kind, s.args, "float16")
+        for i, s in enumerate(pairs)
+    ]
     for index in (8, 4):
         mixed_pairs.insert(index, _single_precision(pairs[index - 4]))
     states = (2, 3, 4, 7, 8, 9)
-    for tag, common in {"plain": {}, "all": {"beta1": 0.5, "beta2": 0.7, "epsilon": 1e-3, "clip_gradient": 0.5}}.items():
-        rows.append(case("_multi_mp_adamw_update", *mixed_pairs, values([0.5], dtype="float32"), tag=tag, grad=False, mutates=states, out_like=(0, 5),
-                         attrs={"lrs": (0.1, 0.2), "wds": (0.05, 0.0), "etas": (1.0, 0.5), "num_weights": 2, **common}, dtypes=("float16",)))
-        rows.append(case("_multi_mp_lamb_update", *mixed_pairs, tag=tag, grad=False, mutates=states, out_like=(0, 5),
-                         attrs={**lamb, **common, "rescale_grad": 0.5}, dtypes=("float16",)))
-    rows.append(case("multi_lars", values([0.1, 0.2]), values([4.0, 0.0]), values([2.0, 1.0]), values([0.05, 0.0]), tag="plain",
-                     eta=0.01, eps=1e-6, rescale_grad=0.5, grad=False))
+    for tag, common in {
+        "plain": {},
+        "all": {"beta1": 0.5, "beta2": 0.7, "epsilon": 1e-3, "clip_gradient": 0.5},
+    }.items():
+        rows.append(
+            case(
+                "_multi_mp_adamw_update",
+                *mixed_pairs,
+                values([0.5], dtype="float32"),
+                tag=tag,
+                grad=False,
+                mutates=states,
+                out_like=(0, 5),
+                attrs={"lrs": (0.1, 0.2), "wds": (0.05, 0.0), "etas": (1.0, 0.5), "num_weights": 2, **common},
+                dtypes=("float16",),
+            )
+        )
+        rows.append(
+            case(
+                "_multi_mp_lamb_update",
+                *mixed_pairs,
+                tag=tag,
+                grad=False,
+                mutates=states,
+                out_like=(0, 5),
+                attrs={**lamb, **common, "rescale_grad": 0.5},
+                dtypes=("float16",),
+            )
+        )
+    rows.append(
+        case(
+            "multi_lars",
+            values([0.1, 0.2]),
+            values([4.0, 0.0]),
+            values([2.0, 1.0]),
+            values([0.05, 0.0]),
+            tag="plain",
+            eta=0.01,
+            eps=1e-6,
+            rescale_grad=0.5,
+            grad=False,
+        )
+    )
     return rows
 
 

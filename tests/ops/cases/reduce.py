@@ -67,8 +67,19 @@ def _norms() -> list[Case]:
         }.items():
             rows.append(case("norm", normal(2, 3, 4), tag=f"ord{order}_{tag}", attrs={"ord": order, **attrs}))
         rows.append(case("norm", normal(3, 4), tag=f"ord{order}_matrix", ord=order, axis=(0, 1)))
-        rows.append(case("norm", normal(2, 3, 4), tag=f"ord{order}_matrices", ord=order, axis=(1, 2), keepdims=True))
-        rows.append(case("norm", normal(3, 4), tag=f"ord{order}_dtypes", ord=order, axis=1, dtypes=("float16", "float64")))
+        rows.append(
+            case("norm", normal(2, 3, 4), tag=f"ord{order}_matrices", ord=order, axis=(1, 2), keepdims=True)
+        )
+        rows.append(
+            case(
+                "norm",
+                normal(3, 4),
+                tag=f"ord{order}_dtypes",
+                ord=order,
+                axis=1,
+                dtypes=("float16", "float64"),
+            )
+        )
     rows.append(case("norm", values([[0.0, 0.0], [3.0, -4.0]]), tag="zero", axis=1, grad=False))
     rows.append(case("norm", ints(-4, 5, 3, 4), tag="int", axis=1, ord=1, grad=False, dtypes=("int32",)))
     for tag, attrs in {
@@ -80,8 +91,17 @@ def _norms() -> list[Case]:
     }.items():
         shape = (2, 3, 2, 2) if tag == "image" else (2, 3, 4)
         rows.append(case("moments", normal(*shape), tag=tag, attrs=attrs))
-    rows.append(case("moments", normal(3, 4), tag="dtypes", axes=(1,), dtypes=("float64",),
-                     tolerance={"float64": TOLERANCE["float32"]}, note="MXNet computes in float32"))
+    rows.append(
+        case(
+            "moments",
+            normal(3, 4),
+            tag="dtypes",
+            axes=(1,),
+            dtypes=("float64",),
+            tolerance={"float64": TOLERANCE["float32"]},
+            note="MXNet computes in float32",
+        )
+    )
     return rows
 
 
@@ -98,10 +118,35 @@ def _arg_reductions() -> list[Case]:
         }.items():
             rows.append(case(op, distinct(2, 3, 4), tag=tag, attrs=attrs, grad=False))
         rows += [
-            case(op, distinct(3, 4), tag="dtypes", axis=1, grad=False, dtypes=("float16", "float64", "int32", "int64")),
-            case(op, values([[1.0, 3.0, 3.0, 1.0], [0.0, 0.0, 0.0, 0.0], [2.0, 1.0, 1.0, 2.0]]), tag="ties", axis=1, grad=False),
-            case(op, values([[1.0, _INF, 3.0], [-_INF, -_INF, 5.0], [_INF, _INF, 0.0]]), tag="infinite", axis=1, grad=False),
-            case(op, values([[1.0, _NAN, 3.0], [_NAN, 2.0, 1.0], [3.0, 2.0, _NAN]]), tag="nan", axis=1, grad=False),
+            case(
+                op,
+                distinct(3, 4),
+                tag="dtypes",
+                axis=1,
+                grad=False,
+                dtypes=("float16", "float64", "int32", "int64"),
+            ),
+            case(
+                op,
+                values([[1.0, 3.0, 3.0, 1.0], [0.0, 0.0, 0.0, 0.0], [2.0, 1.0, 1.0, 2.0]]),
+                tag="ties",
+                axis=1,
+                grad=False,
+            ),
+            case(
+                op,
+                values([[1.0, _INF, 3.0], [-_INF, -_INF, 5.0], [_INF, _INF, 0.0]]),
+                tag="infinite",
+                axis=1,
+                grad=False,
+            ),
+            case(
+                op,
+                values([[1.0, _NAN, 3.0], [_NAN, 2.0, 1.0], [3.0, 2.0, _NAN]]),
+                tag="nan",
+                axis=1,
+                grad=False,
+            ),
             case(op, distinct(2, 3, 4), tag="gradient_is_zero", axis=1),
         ]
     rows += [

@@ -21,13 +21,37 @@ def _size(mode: str, inputs: int, hidden: int, layers: int, directions: int) -> 
     return total
 
 
-def _rnn(mode: str, tag: str, *, steps: int = 3, batch: int = 2, inputs: int = 3, hidden: int = 4, layers: int = 1, both: bool = False,
-         lengths: list[int] | None = None, outputs: bool = True, dtypes: tuple[str, ...] = ("float32",), **attrs: object) -> Case:
+def _rnn(
+    mode: str,
+    tag: str,
+    *,
+    steps: int = 3,
+    batch: int = 2,
+    inputs: int = 3,
+    hidden: int = 4,
+    layers: int = 1,
+    both: bool = False,
+    lengths: list[int] | None = None,
+    outputs: bool = True,
+    dtypes: tuple[str, ...] = ("float32",),
+    **attrs: object,
+) -> Case:
     directions = 2 if both else 1
     parameters = normal(_size(mode, inputs, hidden, layers, directions), scale=0.5)
     state = (layers * directions, batch, hidden)
-    specs = [normal(steps, batch, inputs), parameters, normal(*state), *([normal(*state)] if mode == "lstm" else [])]
-    options: dict[str, object] = {"mode": mode, "state_size": hidden, "num_layers": layers, "state_outputs": outputs, **attrs}
+    specs = [
+        normal(steps, batch, inputs),
+        parameters,
+        normal(*state),
+        *([normal(*state)] if mode == "lstm" else []),
+    ]
+    options: dict[str, object] = {
+        "mode": mode,
+        "state_size": hidden,
+        "num_layers": layers,
+        "state_outputs": outputs,
+        **attrs,
+    }
     if both:
         options["bidirectional"] = True
     known: dict[str, Any] = {"grad": tuple(range(len(specs))), "dtypes": dtypes}
@@ -36,9 +60,15 @@ def _rnn(mode: str, tag: str, *, steps: int = 3, batch: int = 2, inputs: int = 3
     if lengths is not None:
         specs.append(values(lengths))
         options["use_sequence_length"] = True
-        known |= {"mxnet_wrong": "on a CPU it ignores the lengths without a word", "expect": _expected(options)}
+        known |= {
+            "mxnet_wrong": "on a CPU it ignores the lengths without a word",
+            "expect": _expected(options),
+        }
     if "lstm_state_clip_min" in attrs:
-        known |= {"mxnet_wrong": "on a CPU it ignores the limits without a word", "expect": _expected(options)}
+        known |= {
+            "mxnet_wrong": "on a CPU it ignores the limits without a word",
+            "expect": _expected(options),
+        }
     if "projection_size" in attrs:
         width = int(attrs["projection_size"])  # type: ignore[call-overload]
         specs[1] = normal(4 * hidden * (inputs + width + 2) + width * hidden, scale=0.5)
@@ -51,11 +81,22 @@ def _expected(options: dict[str, Any]) -> Expect:
     def expect(inputs: list[np.ndarray], heads: list[np.ndarray]) -> dict[str, np.ndarray]:
         lengths = inputs[-1] if "use_sequence_length" in options else None
         arrays = inputs if lengths is None else inputs[:-1]
-        clip = (options["lstm_state_clip_min"], options["lstm_state_clip_max"]) if "lstm_state_clip_min" in options else None
+        clip = (
+            (options["lstm_state_clip_min"], options["lstm_state_clip_max"])
+            if "lstm_state_clip_min" in options
+            else None
+        )
 
         def run(changed: list[np.ndarray]) -> list[np.ndarray]:
-            return recurrent(changed, mode=options["mode"], hidden=options["state_size"], layers=options["num_layers"],
-                             both="bidirectional" in options, lengths=lengths, clip=clip)
+            return recurrent(
+                changed,
+                mode=options["mode"],
+                hidden=options["state_size"],
+                layers=options["num_layers"],
+                both="bidirectional" in options,
+                lengths=lengths,
+                clip=clip,
+            )
 
         found: dict[str, np.ndarray] = {f"out{i}": value for i, value in enumerate(run(arrays)[: len(heads)])}
         found.update({f"grad{i}": value for i, value in enumerate(slopes(run, arrays, heads))})

@@ -22,13 +22,26 @@ def _joins() -> list[Case]:
         case("Concat", normal(2, 3), normal(2, 1), tag="default"),
         case("Concat", normal(2, 3), tag="one", dim=0),
         case("Concat", normal(2, 3), normal(2, 2), tag="dtypes", dim=1, dtypes=("float16", "float64")),
-        case("Concat", ints(0, 9, 2, 3), ints(0, 9, 2, 2), tag="ints", dim=1, grad=False, dtypes=("int32", "int64", "uint8")),
+        case(
+            "Concat",
+            ints(0, 9, 2, 3),
+            ints(0, 9, 2, 2),
+            tag="ints",
+            dim=1,
+            grad=False,
+            dtypes=("int32", "int64", "uint8"),
+        ),
         case("Concat", normal(3), normal(2), tag="vectors", dim=0),
         case("_rnn_param_concat", normal(3), normal(2), tag="vectors", dim=0),
-        *(case("stack", *(normal(2, 3) for _ in range(3)), tag=f"axis{a}", axis=a) for a in (0, 1, 2, -1, -2, -3)),
+        *(
+            case("stack", *(normal(2, 3) for _ in range(3)), tag=f"axis{a}", axis=a)
+            for a in (0, 1, 2, -1, -2, -3)
+        ),
         case("stack", normal(4), normal(4), tag="default"),
         case("stack", normal(2), tag="one", axis=-1),
-        case("stack", ints(0, 9, 3), ints(0, 9, 3), tag="ints", axis=1, grad=False, dtypes=("int32", "uint8")),
+        case(
+            "stack", ints(0, 9, 3), ints(0, 9, 3), tag="ints", axis=1, grad=False, dtypes=("int32", "uint8")
+        ),
     ]
     for tag, options in {
         "default": {"num_outputs": 2},
@@ -39,7 +52,17 @@ def _joins() -> list[Case]:
         "one": {"num_outputs": 1, "axis": 2},
     }.items():
         rows.append(case("split", normal(2, 4, 3), tag=tag, attrs=options))
-    rows.append(case("split", ints(0, 9, 4, 2), tag="ints", num_outputs=2, axis=0, grad=False, dtypes=("int32", "int64", "uint8")))
+    rows.append(
+        case(
+            "split",
+            ints(0, 9, 4, 2),
+            tag="ints",
+            num_outputs=2,
+            axis=0,
+            grad=False,
+            dtypes=("int32", "int64", "uint8"),
+        )
+    )
     for tag, options in {
         "indices": {"indices": (0, 1, 4), "axis": 1},
         "sections": {"indices": (), "sections": 3, "axis": 1},
@@ -81,11 +104,36 @@ def _reshapes() -> list[Case]:
         case("Reshape", normal(2, 3, 4), tag="target_shape", target_shape=(0, 12)),
         case("Reshape", normal(2, 3, 4), tag="target_shape_infer", target_shape=(0, 2)),
         case("Reshape", normal(2, 3, 4), tag="keep_highest", target_shape=(0, 12), keep_highest=True),
-        case("Reshape", ints(0, 9, 2, 3), tag="ints", shape=(3, 2), grad=False, dtypes=("int32", "int64", "uint8")),
+        case(
+            "Reshape",
+            ints(0, 9, 2, 3),
+            tag="ints",
+            shape=(3, 2),
+            grad=False,
+            dtypes=("int32", "int64", "uint8"),
+        ),
         case("reshape_like", normal(2, 6), normal(3, 4), tag="all"),
-        case("reshape_like", normal(30, 7), normal(15, 2, 4), tag="part", lhs_begin=0, lhs_end=1, rhs_begin=0, rhs_end=2),
+        case(
+            "reshape_like",
+            normal(30, 7),
+            normal(15, 2, 4),
+            tag="part",
+            lhs_begin=0,
+            lhs_end=1,
+            rhs_begin=0,
+            rhs_end=2,
+        ),
         case("reshape_like", normal(7, 6), normal(5, 2, 3), tag="negative", lhs_begin=-1, rhs_begin=-2),
-        case("reshape_like", normal(2, 6, 5), normal(2, 3, 9), tag="middle", lhs_begin=1, lhs_end=2, rhs_begin=0, rhs_end=2),
+        case(
+            "reshape_like",
+            normal(2, 6, 5),
+            normal(2, 3, 9),
+            tag="middle",
+            lhs_begin=1,
+            lhs_end=2,
+            rhs_begin=0,
+            rhs_end=2,
+        ),
         case("Flatten", normal(2, 3, 4), tag="rank3", dtypes=FLOATS),
         case("Flatten", normal(2, 3), tag="rank2"),
         case("Flatten", normal(2, 1, 3, 2), tag="rank4"),
@@ -117,15 +165,37 @@ def _copies() -> list[Case]:
     pad4 = (0, 0, 0, 0, 1, 2, 2, 1)
     pad5 = (0, 0, 0, 0, 1, 1, 0, 2, 1, 0)
     rows = [
-        *(case("tile", normal(2, 3), tag=tag, reps=reps) for tag, reps in {"same": (2, 2), "short": (2,), "long": (2, 1, 3), "ones": (1, 1), "last": (1, 3)}.items()),
+        *(
+            case("tile", normal(2, 3), tag=tag, reps=reps)
+            for tag, reps in {
+                "same": (2, 2),
+                "short": (2,),
+                "long": (2, 1, 3),
+                "ones": (1, 1),
+                "last": (1, 3),
+            }.items()
+        ),
         case("tile", normal(3), tag="vector", reps=(2, 2)),
-        case("tile", ints(0, 9, 2, 2), tag="ints", reps=(2, 1), grad=False, dtypes=("int32", "int64", "uint8")),
+        case(
+            "tile", ints(0, 9, 2, 2), tag="ints", reps=(2, 1), grad=False, dtypes=("int32", "int64", "uint8")
+        ),
         case("repeat", normal(2, 3), tag="flat", repeats=2),
         case("repeat", normal(2, 3), tag="axis0", repeats=3, axis=0),
         case("repeat", normal(2, 3, 2), tag="negative", repeats=2, axis=-2),
         case("repeat", normal(2, 3), tag="once", repeats=1, axis=1),
-        case("repeat", ints(0, 9, 4), tag="ints", repeats=2, axis=0, grad=False, dtypes=("int32", "int64", "uint8")),
-        *(case("flip", normal(2, 3, 4), tag=tag, axis=axis) for tag, axis in {"axis0": (0,), "axis1": (1,), "two": (0, 2), "int": 2}.items()),
+        case(
+            "repeat",
+            ints(0, 9, 4),
+            tag="ints",
+            repeats=2,
+            axis=0,
+            grad=False,
+            dtypes=("int32", "int64", "uint8"),
+        ),
+        *(
+            case("flip", normal(2, 3, 4), tag=tag, axis=axis)
+            for tag, axis in {"axis0": (0,), "axis1": (1,), "two": (0, 2), "int": 2}.items()
+        ),
         case("broadcast_to", normal(1, 3, 1), tag="both", shape=(2, 3, 4), dtypes=FLOATS),
         case("broadcast_to", normal(1, 3), tag="zero", shape=(4, 0)),
         case("broadcast_to", normal(1), tag="vector", shape=(5,)),
@@ -133,12 +203,29 @@ def _copies() -> list[Case]:
         case("broadcast_axis", normal(1, 3, 1), tag="two", axis=(0, 2), size=(2, 4)),
         case("broadcast_like", normal(1, 3, 1), normal(2, 3, 4), tag="all"),
         case("broadcast_like", normal(1, 2, 1), normal(5, 6, 4), tag="axes", lhs_axes=(0,), rhs_axes=(1,)),
-        case("broadcast_like", normal(1, 2, 1), normal(5, 6, 4), tag="negative", lhs_axes=(-1, 0), rhs_axes=(0, -2)),
+        case(
+            "broadcast_like",
+            normal(1, 2, 1),
+            normal(5, 6, 4),
+            tag="negative",
+            lhs_axes=(-1, 0),
+            rhs_axes=(0, -2),
+        ),
     ]
     for mode in ("constant", "edge", "reflect"):
         rows.append(case("Pad", normal(2, 1, 3, 4), tag=f"{mode}4", mode=mode, pad_width=pad4))
         rows.append(case("Pad", normal(1, 2, 3, 3, 2), tag=f"{mode}5", mode=mode, pad_width=pad5))
-    rows.append(case("Pad", normal(1, 1, 2, 3), tag="value", mode="constant", pad_width=(0, 0, 0, 0, 1, 0, 0, 2), constant_value=3.5, dtypes=FLOATS))
+    rows.append(
+        case(
+            "Pad",
+            normal(1, 1, 2, 3),
+            tag="value",
+            mode="constant",
+            pad_width=(0, 0, 0, 0, 1, 0, 0, 2),
+            constant_value=3.5,
+            dtypes=FLOATS,
+        )
+    )
     return rows
 
 
@@ -161,7 +248,15 @@ def _slices() -> list[Case]:
         cut("back_negative", (6,), (-1,), (-6,), step=(-2,)),
         cut("mixed_steps", (4, 5, 3), (None, 4, 1), (None, 1, None), step=(None, -2, 1)),
         cut("beyond", (4, 5), (1, 0), (100, 3), note="an end beyond the array is the array's end"),
-        case("slice", ints(0, 9, 4, 4), tag="ints", begin=(1, 0), end=(3, 2), grad=False, dtypes=("int32", "int64", "uint8")),
+        case(
+            "slice",
+            ints(0, 9, 4, 4),
+            tag="ints",
+            begin=(1, 0),
+            end=(3, 2),
+            grad=False,
+            dtypes=("int32", "int64", "uint8"),
+        ),
         along("axis0", 0, 1, 3),
         along("none", 1, 1, None),
         along("negative_end", 2, 0, -2),
@@ -172,8 +267,25 @@ def _slices() -> list[Case]:
         case("slice_like", normal(3, 4, 5), normal(2, 3), tag="first_axes", axes=(0, 1)),
         case("slice_like", normal(3, 4, 5), normal(2, 3, 4), tag="negative", axes=(-1,)),
         case("_slice_assign", normal(4, 5), normal(2, 3), tag="plain", begin=(1, 2), end=(3, 5), grad=False),
-        case("_slice_assign", normal(4, 6), normal(2, 2), tag="steps", begin=(0, 1), end=(4, 6), step=(2, 3), grad=False),
-        case("_slice_assign_scalar", normal(4, 5), tag="plain", grad=False, scalar=2.5, begin=(1, None), end=(3, None)),
+        case(
+            "_slice_assign",
+            normal(4, 6),
+            normal(2, 2),
+            tag="steps",
+            begin=(0, 1),
+            end=(4, 6),
+            step=(2, 3),
+            grad=False,
+        ),
+        case(
+            "_slice_assign_scalar",
+            normal(4, 5),
+            tag="plain",
+            grad=False,
+            scalar=2.5,
+            begin=(1, None),
+            end=(3, None),
+        ),
     ]
 
 
@@ -187,8 +299,12 @@ def _patches() -> list[Case]:
     ):
         rows.append(case("im2col", normal(*shape), tag=tag, attrs=attrs))
         rows.append(case("col2im", normal(*columns), tag=tag, attrs={**attrs, "output_size": size}))
-    rows.append(case("im2col", normal(1, 2, 3, 3), tag="dtypes", kernel=(2, 2), dtypes=("float16", "float64")))
-    rows.append(case("col2im", normal(1, 8, 4), tag="dtypes", kernel=(2, 2), output_size=(3, 3), dtypes=("float64",)))
+    rows.append(
+        case("im2col", normal(1, 2, 3, 3), tag="dtypes", kernel=(2, 2), dtypes=("float16", "float64"))
+    )
+    rows.append(
+        case("col2im", normal(1, 8, 4), tag="dtypes", kernel=(2, 2), output_size=(3, 3), dtypes=("float64",))
+    )
     return rows
 
 

@@ -39,6 +39,8 @@ _ODD = {
     "lhs": values([7.0, -7.0, 7.0, -7.0, 5.5, 0.0, 1.0, -3.0]),
     "rhs": values([3.0, 3.0, -3.0, -3.0, 0.75, 4.0, 0.0, 0.0]),
 }
+_WHOLE = (values([7.0, -7.0, 7.5, -7.5, 5.5]), values([3.0, 3.0, -3.0, -3.0, 0.75]))
+_TWO = ("float32", "float64")
 _TIES = (
     values([1.0, 2.0, -1.0, 0.0, _NAN, 1.0, _INF, -_INF]),
     values([1.0, 3.0, -1.0, -0.0, 1.0, _NAN, _INF, _INF]),
@@ -160,10 +162,11 @@ def _broadcast() -> list[Case]:
             _ODD["lhs"],
             _ODD["rhs"],
             tag="signs",
-            grad=(0,),
+            grad=False,
             note="x mod 0 is 0",
-            dtypes=("float32", "float64"),
+            dtypes=_TWO,
         ),
+        case("broadcast_mod", *_WHOLE, tag="signs_gradient", dtypes=_TWO),
         case("broadcast_mod", _ODD["lhs"], _ODD["rhs"], tag="signs_int", grad=False, dtypes=("int32",)),
         case(
             "broadcast_power",
@@ -190,7 +193,14 @@ def _broadcast() -> list[Case]:
             note="NaN out",
         ),
         case("broadcast_hypot", values([3.0, 0.0, -3.0, 0.0]), values([4.0, 2.0, -4.0, 1.0]), tag="edges"),
-        *(case(f"broadcast_{op}", *_TIES, tag="special", note="NaN in") for op in ("maximum", "minimum")),
+        *(
+            case(f"broadcast_{op}", *_TIES, tag="special", grad=False, note="NaN in")
+            for op in ("maximum", "minimum")
+        ),
+        *(
+            case(f"broadcast_{op}", values([1.0, -2.0, 0.0, 3.0]), values([1.0, -2.0, -0.0, 4.0]), tag="ties")
+            for op in ("maximum", "minimum")
+        ),
     ]
     return rows
 
@@ -225,7 +235,7 @@ def _scalar() -> list[Case]:
             rows.append(case(f"_{op}_scalar", normal(5), tag="negative", scalar=-2.5))
     rows += [
         case("_mod_scalar", _ODD["lhs"], tag="signs", scalar=-3.0),
-        case("_mod_scalar", _ODD["lhs"], tag="zero", scalar=0.0),
+        case("_mod_scalar", _ODD["lhs"], tag="zero", scalar=0.0, grad=False, note="x mod 0 is 0"),
         case("_rmod_scalar", _ODD["rhs"], tag="signs", scalar=7.0, grad=False, note="x mod 0 is 0"),
         case("_mod_scalar", _ODD["lhs"], tag="signs_int", scalar=-3.0, grad=False, dtypes=("int32",)),
         case("_power_scalar", values([-2.0, 0.0, 3.0]), tag="square", scalar=2.0),

@@ -64,6 +64,7 @@ _DOMAINS: dict[str, tuple[float, float]] = {
     "_contrib_div_sqrt_dim": (-3, 3),
 }
 #: Zeros of both signs, infinities and NaN; what lies outside of the domain gives NaN in MXNet too.
+_POSITIVE_ZERO = values([0.0, 1.0, -1.0, 30.0, -30.0, _INF, -_INF, _NAN])
 _SPECIAL = values([0.0, -0.0, 1.0, -1.0, 2.0, -2.0, 30.0, -30.0, _INF, -_INF, _NAN])
 _KINKS = (0.0, -0.0, 1.0, -1.0, 2.0, -2.0, 20.0, -20.0)
 _HALVES = values([-2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 0.49, -0.51, 3.0, -3.0, 1e6 + 0.5])
@@ -82,8 +83,8 @@ def _defined(op: str, x: float) -> bool:
         return abs(x) <= 1.0
     if op in ("gamma", "gammaln"):
         return x > 0.0
-    if op == "rsqrt" and str(x) == "-0.0":
-        return False  # the sign of an infinite slope
+    if op in ("rsqrt", "rcbrt") and str(x) == "-0.0":
+        return False  # which of two infinities
     return (low >= -0.8 and x >= round(low - 0.3)) or low < -1.0
 
 
@@ -93,7 +94,15 @@ def _rows() -> list[Case]:
         rows.append(case(op, uniform(low, high, 3, 5), tag="domain", dtypes=FLOATS))
         if op not in _NO_SPECIAL:
             # Only values: what the slope is at infinity or outside of the domain matters to nobody.
-            rows.append(case(op, _SPECIAL, tag="special", note="NaN and infinity in", grad=False))
+            rows.append(
+                case(
+                    op,
+                    _POSITIVE_ZERO if op == "rcbrt" else _SPECIAL,
+                    tag="special",
+                    note="NaN and infinity in",
+                    grad=False,
+                )
+            )
         rows.append(case(op, values([x for x in _KINKS if _defined(op, x)]), tag="kinks"))
     rows += [case(op, _HALVES, tag="halves") for op in _ROUNDING]
     rows += [
@@ -141,14 +150,8 @@ CASES: list[Case] = [
     _one("half", "_contrib_gradientmultiplier", normal(2, 3), scalar=0.5),
     _one("reverse", "_contrib_gradientmultiplier", normal(2, 3), scalar=-1.0),
     _one("default", "clip", normal(3, 4, scale=2), a_min=-1.0, a_max=0.5, dtypes=FLOATS),
-    _one(
-        "edges",
-        "clip",
-        values([-1.0, 0.5, -2.0, 3.0, _NAN, _INF, -_INF]),
-        a_min=-1.0,
-        a_max=0.5,
-        note="NaN in",
-    ),
+    _one("edges", "clip", values([-1.0, 0.5, -2.0, 3.0, _INF, -_INF]), a_min=-1.0, a_max=0.5),
+    _one("nan", "clip", values([_NAN, 0.25]), a_min=-1.0, a_max=0.5, grad=False, note="NaN in"),
     _one("int", "clip", ints(-9, 9, 8), a_min=-2.0, a_max=3.0, grad=False, dtypes=("int32", "int64", "int8")),
     _one("uint8", "clip", ints(0, 200, 8), a_min=20.0, a_max=100.0, grad=False, dtypes=("uint8",)),
     _one("sigma1", "smooth_l1", normal(3, 4, scale=2), scalar=1.0, dtypes=FLOATS),

@@ -19,6 +19,7 @@ import onnx_ir as ir
 from ..builder import Builder, Tensor
 from ..dims import DimLike, prod
 from ..program import Program, open_inputs, reseal
+from ..resizing import block_factors, multiply_axis, resize_matrices
 from ..windows import Window, window_of
 
 __all__ = ["DETOURS", "with_kernels"]
@@ -335,3 +336,25 @@ def _instance_normalization(g: Builder, a: Attributes, x: Tensor, scale: Tensor,
     y = centred / g.op("Sqrt", var + float(a.get("epsilon", 1e-5)))
     shape = (x.dims[1], *(1,) * len(axes))
     return y * g.reshape(scale, shape) + g.reshape(bias, shape)
+
+
+@detour("Resize")
+def _resize(
+    g: Builder,
+    a: Attributes,
+    x: Tensor,
+    roi: Tensor | None = None,
+    scales: Tensor | None = None,
+    sizes: Tensor | None = None,
+) -> Tensor:
+    """Repeated elements by broadcasting, everything else by a matrix for each axis."""
+    factors = block_factors(a, scales, sizes)
+    if factors is None:
+        y = g.op("Resize", g.cast(x, np.float32), roi, scales, sizes, **a)
+        for axis, matrix in resize_matrices(a, x, y, scales, sizes).items():
+            x = multiply_axis(g, x, axis, matrix)
+        return x
+    pairs = list(zip(x.dims, factors, strict=True))
+    wide = g.reshape(x, [v for d, _ in pairs for v in (d, 1)])
+    wide = g.expand(wide, [v for pair in pairs for v in pair])
+    return g.reshape(wide, [d * f for d, f in pairs])

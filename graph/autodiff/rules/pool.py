@@ -10,9 +10,11 @@ import onnx_ir as ir
 
 from ...builder import Builder, Tensor
 from ...dims import DimLike, is_static, prod
+from ...resizing import block_factors, enlarge, multiply_axis, resize_matrices
 from ...windows import Window, window_of
 from ..engine import Gradient, attribute, rule, tensor
 from .conv import attributes_of, data_gradient
+from .indexing import scatter
 
 
 def _plain(window: Window, sizes: Sequence[DimLike]) -> bool:
@@ -26,24 +28,6 @@ def _plain(window: Window, sizes: Sequence[DimLike]) -> bool:
     )
 
 
-def enlarge(g: Builder, x: Tensor, factors: Sequence[int]) -> Tensor:
-    """Every element repeated along the spatial axes."""
-    if all(f == 1 for f in factors):
-        return x
-    scales = g.const(np.asarray([1, 1, *factors], np.float32))
-    dims = (*x.dims[:2], *(d * f for d, f in zip(x.dims[2:], factors, strict=True)))
-    return g.with_dims(
-        "Resize",
-        dims,
-        x,
-        None,
-        scales,
-        mode="nearest",
-        coordinate_transformation_mode="asymmetric",
-        nearest_mode="floor",
-    )
-
-
 @rule("MaxPool")
 def max_pool(g: Builder, n: ir.Node, dy: Tensor, _: Tensor | None = None) -> Gradient:
     """The first element of a window that has its maximum gets the gradient."""
@@ -53,16 +37,9 @@ def max_pool(g: Builder, n: ir.Node, dy: Tensor, _: Tensor | None = None) -> Gra
         return dy_to_maxima(g, x, y, dy, window)
     attributes = {k: v for k, v in attributes_of(n).items() if k != "storage_order"}
     _, indices = g.multi("MaxPool", 2, x, **attributes)
-    flat = g.reshape(g.fill(x.dims, 0, x.dt), (prod(x.dims),))
     count = prod(dy.dims)
-    total = g.op(
-        "ScatterElements",
-        flat,
-        g.reshape(indices, (count,)),
-        g.reshape(dy, (count,)),
-        axis=0,
-        reduction="add",
-    )
+    flat = g.fill((prod(x.dims),), 0, x.dt)
+    total = scatter(g, flat, g.reshape(indices, (count,)), g.reshape(dy, (count,)), 0)
     return g.reshape(total, x.dims)
 
 
@@ -173,3 +150,20 @@ def global_max_pool(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
 def global_lp_pool(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
     x, y, p = tensor(n.inputs[0]), tensor(n.outputs[0]), float(attribute(n, "p", 2))
     return _norm_factor(g, dy, y, p) * _power(g, x, p)
+
+
+@rule("Resize")
+def resize(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
+    """Repeated elements: a sum of blocks. Otherwise every axis is a product with a matrix, here with its transpose."""
+    x = tensor(n.inputs[0])
+    scales, sizes = (
+        tensor(v) if v is not None else None for v in (*n.inputs[2:4], *[None] * (4 - len(n.inputs)))
+    )
+    attributes = attributes_of(n)
+    factors = block_factors(attributes, scales, sizes)
+    if factors is not None and factors[:2] == [1, 1] and len(factors) > 2:
+        kernel = factors[2:]
+        return g.op("AveragePool", dy, kernel_shape=kernel, strides=kernel) * float(np.prod(kernel))
+    for axis, matrix in resize_matrices(attributes, x, dy, scales, sizes).items():
+        dy = multiply_axis(g, dy, axis, matrix.T)
+    return dy

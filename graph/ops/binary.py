@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import onnx_ir as ir
 
-from ..builder import Builder, Tensor
+from ..autodiff.engine import Gradient, tensor
+from ..builder import Builder, CustomFunction, Tensor
 from ..errors import ShapeError
 from ..shapes import ShapeContext, TypeContext
 from ._numeric import Array, holds, is_integer, require_number, same_shape, same_type
@@ -19,7 +21,7 @@ Kernel2 = Callable[[Array, Array], Array]
 
 
 # -- what they compute ------------------------------------------------------------------------------------------
-def _mod(g: Builder, a: Tensor, b: Tensor) -> Tensor:
+def _remainder(g: Builder, a: Tensor, b: Tensor) -> Tensor:
     """The remainder that has the sign of the divisor; 0 where the divisor is 0."""
     zero = g.const(0, a.dt)
     none = g.op("Equal", b, zero)
@@ -29,6 +31,18 @@ def _mod(g: Builder, a: Tensor, b: Tensor) -> Tensor:
     rest = g.op("Mod", a, divisor, fmod=1)
     wrong = g.op("Less", rest * g.op("Sign", b), zero)
     return g.op("Where", none, zero, rest + g.op("Where", wrong, b, zero))
+
+
+def _remainder_gradient(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
+    a, b = map(tensor, n.inputs)
+    return dy, lambda: -(dy * g.op("Floor", a / b))
+
+
+_REMAINDER = CustomFunction("Remainder", _remainder, _remainder_gradient)
+
+
+def _mod(g: Builder, a: Tensor, b: Tensor) -> Tensor:
+    return g.custom(_REMAINDER, a, b)[0]
 
 
 def _div(g: Builder, a: Tensor, b: Tensor) -> Tensor:

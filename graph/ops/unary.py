@@ -10,6 +10,7 @@ import onnx_ir as ir
 
 from ..autodiff.engine import tensor
 from ..builder import Builder, CustomFunction, Tensor
+from ..special import cube_root, digamma, erfinv, expm1, gamma, log1p, log_gamma
 from ._numeric import Array, holds, is_integer, real, require_number
 from ._scalars import number
 from .registry import Operator, operator
@@ -63,48 +64,46 @@ def _floats(function: Callable[[Array], Array]) -> Kernel:
 
 
 # -- exponentials, logarithms, roots --------------------------------------------------------------------------
-def _expm1(g: Builder, x: Tensor) -> Tensor:
-    """``exp(x) - 1`` without cancellation: (u - 1) x / log(u) with u = exp(x), after Kahan."""
-    u = g.op("Exp", x)
-    less = u - 1.0
-    tiny = g.op("Equal", less, 0.0)
-    plain = g.op("Or", g.op("GreaterOrEqual", x, 1.0), g.op("LessOrEqual", x, -2.0))
-    log = g.op("Log", g.op("Where", g.op("Or", tiny, plain), g.const(2.0, x.dt), u))
-    return g.op("Where", tiny, x, g.op("Where", plain, less, less * x / log))
+_CBRT = _custom("Cbrt", cube_root, lambda g, x, y: 1.0 / (y * y * 3.0))
 
 
-def _log1p(g: Builder, x: Tensor) -> Tensor:
-    """``log(1 + x)`` without cancellation: log(u) x / (u - 1) with u = 1 + x, after Kahan."""
-    u = x + 1.0
-    less = u - 1.0
-    tiny, plain = g.op("Equal", less, 0.0), g.op("GreaterOrEqual", x, 1.0)
-    one = g.const(1.0, x.dt)
-    ratio = g.op("Where", plain, one, x / g.op("Where", tiny, one, less))
-    return g.op("Where", tiny, x, g.op("Log", u) * ratio)
+def _reciprocal_cube_root(g: Builder, x: Tensor) -> Tensor:
+    # At zero from x itself, whose sign tells that of infinity.
+    return g.op("Where", g.op("Equal", x, 0.0), g.op("Reciprocal", x), g.op("Reciprocal", cube_root(g, x)))
 
-
-def _cbrt(g: Builder, x: Tensor) -> Tensor:
-    return g.op("Sign", x) * g.op("Pow", g.op("Abs", x), g.const(1.0 / 3.0, x.dt))
-
-
-_CBRT = _custom("Cbrt", _cbrt, lambda g, x, y: 1.0 / (y * y * 3.0))
 
 unary_operator("exp", "The exponential of each element.", _onnx("Exp"))
 unary_operator("log", "The natural logarithm of each element.", _onnx("Log"))
 unary_operator("log10", "The logarithm to base 10 of each element.", _scaled("Log", 1.0 / math.log(10.0)))
 unary_operator("log2", "The logarithm to base 2 of each element.", _scaled("Log", 1.0 / math.log(2.0)))
 unary_operator("expm1", "``exp(x) - 1`` of each element, precise near zero.",
-               _custom("Expm1", _expm1, lambda g, x, y: g.op("Exp", x)))
+               _custom("Expm1", expm1, lambda g, x, y: g.op("Exp", x)))
 unary_operator("log1p", "``log(1 + x)`` of each element, precise near zero.",
-               _custom("Log1p", _log1p, lambda g, x, y: 1.0 / (x + 1.0)))
+               _custom("Log1p", log1p, lambda g, x, y: 1.0 / (x + 1.0)))
 unary_operator("sqrt", "The square root of each element.", _onnx("Sqrt"), _floats(np.sqrt))
 unary_operator("rsqrt", "One divided by the square root of each element.",
-               lambda g, x: real(g, x, lambda v: g.op("Reciprocal", g.op("Sqrt", v))))
+               _custom("Rsqrt", lambda g, x: g.op("Reciprocal", g.op("Sqrt", x)), lambda g, x, y: y / x * -0.5))
 unary_operator("cbrt", "The cube root of each element.", _CBRT)
 unary_operator("rcbrt", "One divided by the cube root of each element.",
-               lambda g, x: real(g, x, lambda v: g.op("Reciprocal", _CBRT(g, v))), sparse=False)
+               _custom("Rcbrt", _reciprocal_cube_root, lambda g, x, y: y / (x * -3.0)), sparse=False)
 unary_operator("reciprocal", "One divided by each element.", _onnx("Reciprocal"), sparse=False)
 unary_operator("square", "The square of each element.", lambda g, x: x * x, lambda x: np.asarray(x * x))
+
+# -- error and gamma functions --------------------------------------------------------------------------------
+_DIGAMMA = CustomFunction("Digamma", digamma)  # differentiated as it is expanded
+
+
+def _digamma(g: Builder, x: Tensor) -> Tensor:
+    return g.custom(_DIGAMMA, x)[0]
+
+
+unary_operator("erf", "The error function of each element.", _onnx("Erf"), sparse=False)
+unary_operator("erfinv", "The inverse of the error function; infinite at -1 and 1.",
+               _custom("Erfinv", erfinv, lambda g, x, y: g.op("Exp", y * y) * (0.5 * math.sqrt(math.pi))), sparse=False)
+unary_operator("gamma", "The gamma function of each element.",
+               _custom("Gamma", gamma, lambda g, x, y: y * _digamma(g, x)))
+unary_operator("gammaln", "The logarithm of the absolute value of the gamma function of each element.",
+               _custom("LogGamma", log_gamma, lambda g, x, y: _digamma(g, x)))
 
 # -- trigonometric and hyperbolic functions -----------------------------------------------------------------
 for _name, _op_type, _says in (

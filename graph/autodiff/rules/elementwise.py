@@ -85,7 +85,9 @@ def pow_(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
         return dy * p * g.op("Pow", a, p - 1.0)
 
     def exponent() -> Tensor:
-        log = g.op("Log", g.op("Where", g.op("Greater", a, 0.0), a, g.const(1.0, a.dt)))
+        """NaN at negative bases; 0 where the base and so the result is 0."""
+        zero = g.op("And", g.op("Equal", a, 0.0), g.op("GreaterOrEqual", b, 0.0))
+        log = g.op("Log", g.op("Where", zero, g.const(1.0, a.dt), a))
         return g.cast(dy * y * log, b.dt)
 
     return base, exponent
@@ -93,16 +95,19 @@ def pow_(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
 
 @rule("Max", "Min")
 def extremum(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
-    """The first operand that has the extremum gets the gradient."""
-    y, inputs = tensor(n.outputs[0]), list(map(tensor, n.inputs))
+    """The first operand that has the extremum gets the gradient; where one is NaN none does."""
+    inputs = list(map(tensor, n.inputs))
     if len(inputs) == 1:
         return (dy,)
-    rest, parts = dy, []
-    for x in inputs[:-1]:
-        hit = mask(g, g.op("Equal", g.op("Add", x, g.op("Sub", y, y)) if x.dims != y.dims else x, y), dy)
-        parts.append(rest * hit)
-        rest = rest - parts[-1]
-    return (*parts, rest)
+    if len(inputs) == 2:
+        first, second = ("GreaterOrEqual", "Less") if n.op_type == "Max" else ("LessOrEqual", "Greater")
+        return lambda: dy * mask(g, g.op(first, *inputs), dy), lambda: dy * mask(g, g.op(second, *inputs), dy)
+    open_, parts, zero = dy, [], g.const(0, dy.dt)
+    for x in inputs:
+        hit = g.op("Equal", x, tensor(n.outputs[0]))
+        parts.append(g.op("Where", hit, open_, zero))
+        open_ = g.op("Where", hit, zero, open_)
+    return tuple(parts)
 
 
 @rule("Where")
@@ -113,13 +118,19 @@ def where(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
 
 @rule("Clip")
 def clip(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
+    """The gradient passes at both limits, and where the operand is NaN. The limits get what it lost."""
     x = tensor(n.inputs[0])
-    result = dy
-    if len(n.inputs) > 1 and n.inputs[1] is not None:
-        result = result * mask(g, g.op("GreaterOrEqual", x, tensor(n.inputs[1])), dy)
-    if len(n.inputs) > 2 and n.inputs[2] is not None:
-        result = result * mask(g, g.op("LessOrEqual", x, tensor(n.inputs[2])), dy)
-    return (result,)
+    zero, result = g.const(0, dy.dt), dy
+    limits: list[Gradient] = []
+    for i, beyond in ((1, "Less"), (2, "Greater")):
+        limit = n.inputs[i] if len(n.inputs) > i else None
+        if limit is None:
+            limits.append(None)
+            continue
+        outside = g.op(beyond, x, tensor(limit))
+        limits.append(g.op("Where", outside, result, zero))
+        result = g.op("Where", outside, zero, result)
+    return result, *limits
 
 
 def _unary(op_type: str, derivative: Any) -> None:
@@ -133,7 +144,7 @@ def _unary(op_type: str, derivative: Any) -> None:
 _SQRT_PI = math.sqrt(math.pi)
 
 _unary("Abs", lambda g, x, y, n: g.op("Sign", x))
-_unary("Relu", lambda g, x, y, n: mask(g, g.op("Greater", y, 0.0), y))
+_unary("Relu", lambda g, x, y, n: g.op("Sign", y))  # NaN stays NaN
 _unary("Sigmoid", lambda g, x, y, n: y * (1.0 - y))
 _unary("Tanh", lambda g, x, y, n: 1.0 - y * y)
 _unary("Exp", lambda g, x, y, n: y)

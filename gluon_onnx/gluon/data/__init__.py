@@ -1,6 +1,6 @@
 """Datasets, samplers and loaders."""
 
-from . import batchify
+from . import batchify, vision
 from .dataloader import DataLoader
 from .dataset import ArrayDataset, Dataset, RecordFileDataset, SimpleDataset
 from .sampler import BatchSampler, FilterSampler, RandomSampler, Sampler, SequentialSampler
@@ -17,4 +17,5 @@ __all__ = [
     "SequentialSampler",
     "SimpleDataset",
     "batchify",
+    "vision",
 ]

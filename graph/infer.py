@@ -127,6 +127,10 @@ def _step(node: Node, shapes: dict[Entry, PartialShape], types: Mapping[Entry, n
             )
         except NeedsStaticShape:
             found = []
+        except ShapeError:
+            if all(is_complete(s) for s in ins):
+                raise
+            found = []  # perhaps only because two unknown dimensions need not be the same
         for i, (_, shape) in enumerate(found[: len(outputs)]):
             context.set(i, shape)
     after = [*context.inputs, *context.outputs]

@@ -246,7 +246,9 @@ class Symbol:
 
 
 def _public(attrs: Mapping[str, str]) -> dict[str, str]:
-    return dict(attrs)
+    """Attributes as users see them: hidden keys (``__lr_mult__``) also go by their plain names."""
+    plain = {k.strip("_"): v for k, v in attrs.items() if k.strip("_") in _HIDDEN and k.startswith("__")}
+    return {**plain, **attrs}
 
 
 def compose(

@@ -17,7 +17,7 @@ from . import indexing
 
 __all__ = ["NDArray", "array", "wrap"]
 
-_STORAGE = {"default": 0, "row_sparse": 1, "csr": 2}
+_STORAGE_TYPE_STR_TO_ID = {"default": 0, "row_sparse": 1, "csr": 2}  # MXNet's numbers
 
 
 def wrap(raw: Raw, ctx: Context) -> NDArray:

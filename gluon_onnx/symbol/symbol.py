@@ -17,7 +17,9 @@ from ..graph.exporters.symbol_json import to_json
 from ..graph.importers.symbol_json import load_json as _load_json
 from ..graph.infer import infer_shapes, infer_types
 from ..graph.scopes import current_attributes
-from ..graph.symbol import Node
+from ..graph.shapes import is_complete
+from ..graph.symbol import Entry, Node
+from ..util import is_np_shape
 
 __all__ = ["Group", "Symbol", "Variable", "fromjson", "load", "load_json", "var"]
 
@@ -50,27 +52,36 @@ class Symbol(graph_symbol.Symbol):
         ShapeError : the shapes contradict each other; names operator, node and argument.
         """
         result = self._infer_shape(args, kwargs)
-        if any(0 in s or s == () for s in result[0] + result[1] + result[2]):
+        if not all(is_complete(s) for part in result for s in part):
             return None, None, None
         return result
 
     def infer_shape_partial(self, *args: Any, **kwargs: Any) -> tuple[list[Any], list[Any], list[Any]]:
-        """The same, with 0 for dimensions and () for shapes that stay unknown."""
-        return self._infer_shape(args, kwargs)
+        """The same, with 0 for dimensions and () for shapes that stay unknown.
+
+        Under NumPy's meaning of shapes (`util.np_shape`) these are -1 and None.
+        """
+        dimension, shape = (-1, None) if is_np_shape() else (0, ())
+        first, second, third = (
+            [shape if s is None else tuple(dimension if d is None else d for d in s) for s in part]
+            for part in self._infer_shape(args, kwargs)
+        )
+        return first, second, third
 
     def _infer_shape(
         self, args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> tuple[list[Any], list[Any], list[Any]]:
         arguments, auxiliary = self.inputs()
         known: dict[str, PartialShape] = {}
+        unknown, whole = ((-1,), ()) if is_np_shape() else ((0, -1), None)
         for name, shape in self._named(args, kwargs, "infer_shape").items():
             if shape is not None:
-                known[name] = tuple(None if d in (0, -1) else int(d) for d in shape) or None
+                known[name] = tuple(None if d in unknown else int(d) for d in shape) or whole
         shapes = infer_shapes(self, known)
         return (
-            [_public(shapes.get((v, 0))) for v in arguments],
-            [_public(shapes.get(h)) for h in self.heads],
-            [_public(shapes.get((v, 0))) for v in auxiliary],
+            [shapes.get((v, 0)) for v in arguments],
+            [shapes.get(h) for h in self.heads],
+            [shapes.get((v, 0)) for v in auxiliary],
         )
 
     def _named(self, args: Sequence[Any], kwargs: Mapping[str, Any], what: str) -> dict[str, Any]:
@@ -88,25 +99,33 @@ class Symbol(graph_symbol.Symbol):
 
         Arguments about which nothing is known count as float32.
         """
-        arguments, auxiliary = self.inputs()
-        given = self._named(args, kwargs, "infer_type")
-        known = {k: None if v is None else np.dtype(v) for k, v in given.items()}
+        known = self._known_types(args, kwargs)
         types = infer_types(self, known)
-        if any(types.get((v, 0)) is None for v in (*arguments, *auxiliary)) or any(
-            types.get(h) is None for h in self.heads
-        ):
-            first = next((v.name for v in arguments if types.get((v, 0)) is None), None)
-            while first is not None:  # fill in float32, one argument after the other
-                known[first] = np.dtype(np.float32)
-                types = infer_types(self, known)
-                first = next((v.name for v in (*arguments, *auxiliary) if types.get((v, 0)) is None), None)
+        variables = [v for part in self.inputs() for v in part]
+        unknown = next((v.name for v in variables if types.get((v, 0)) is None), None)
+        while unknown is not None:  # fill in float32, one argument after the other
+            known[unknown] = np.dtype(np.float32)
+            types = infer_types(self, known)
+            unknown = next((v.name for v in variables if types.get((v, 0)) is None), None)
+        return self._type_lists(types)
+
+    def infer_type_partial(self, *args: Any, **kwargs: Any) -> tuple[list[Any], list[Any], list[Any]]:
+        """The same, with None for what stays unknown."""
+        return self._type_lists(infer_types(self, self._known_types(args, kwargs)))
+
+    def _known_types(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, np.dtype[Any] | None]:
+        given = self._named(args, kwargs, "infer_type")
+        return {k: None if v is None else np.dtype(v) for k, v in given.items()}
+
+    def _type_lists(
+        self, types: Mapping[Entry, np.dtype[Any] | None]
+    ) -> tuple[list[Any], list[Any], list[Any]]:
+        arguments, auxiliary = self.inputs()
         return (
             [_scalar(types.get((v, 0))) for v in arguments],
             [_scalar(types.get(h)) for h in self.heads],
             [_scalar(types.get((v, 0))) for v in auxiliary],
         )
-
-    infer_type_partial = infer_type
 
     # -- files -----------------------------------------------------------------------------------------
     def tojson(self, remove_amp_cast: bool = True) -> str:
@@ -298,10 +317,6 @@ for _name in _ARRAY_ONLY:
 
 def _apply(op: str, *args: Symbol, **params: Any) -> Any:
     return graph_symbol.compose(Symbol, op, args, params)
-
-
-def _public(shape: PartialShape) -> tuple[int, ...]:
-    return () if shape is None else tuple(d if isinstance(d, int) else 0 for d in shape)
 
 
 def _scalar(dt: np.dtype[Any] | None) -> Any:

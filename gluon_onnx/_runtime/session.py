@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
@@ -16,6 +17,7 @@ from ..graph.errors import GraphError
 from ..graph.program import Program
 from . import devices
 from .devices import Device
+from .trace import label_of, trace
 
 __all__ = ["Device", "Executable", "Raw", "clear", "from_numpy", "raw_dtype", "raw_shape", "to_numpy"]
 
@@ -55,25 +57,27 @@ class Executable:
         self.input_names = program.input_names
         self.output_names = program.output_names
         self._session: Any = None
+        self._label: tuple[str, bool] | None = None
 
     def _make(self) -> Any:
         with _lock:
             if self._session is None:
-                model = self.program.model.SerializeToString()
-                providers = devices.providers(self.device)
-                try:
-                    self._session = onnxruntime.InferenceSession(
-                        model,
-                        _options(self._small() or devices.forked),
-                        providers=providers,
-                        enable_fallback=0,
-                    )
-                except Exception as e:  # onnxruntime has one exception class per status code
-                    raise GraphError(f"ONNX Runtime refused the program: {e}") from e
+                self._session = self._new_session(_options(self._small() or devices.forked))
                 _live[id(self)] = self
                 while len(_live) > _MAX_SESSIONS:
                     _live.popitem(last=False)[1]._session = None
             return self._session
+
+    def _new_session(self, options: onnxruntime.SessionOptions) -> Any:
+        proto = self.program.model
+        self.output_names = [value.name for value in proto.graph.output]  # expansion may have renamed some
+        model = proto.SerializeToString()
+        try:
+            return onnxruntime.InferenceSession(
+                model, options, providers=devices.providers(self.device), enable_fallback=0
+            )
+        except Exception as e:  # onnxruntime has one exception class per status code
+            raise GraphError(f"ONNX Runtime refused the program: {e}") from e
 
     def _small(self) -> bool:
         tensors = [t for node in self.program.nodes for t in node.outputs] + list(self.program.inputs)
@@ -83,14 +87,21 @@ class Executable:
         ]
         return max(sizes, default=0) < _SMALL_WORK
 
-    def __call__(self, arrays: Sequence[Raw]) -> list[Raw]:
+    def __call__(self, arrays: Sequence[Raw], session: Any = None) -> list[Raw]:
         """Run on arrays in the order of the program's inputs.
+
+        Parameters
+        ----------
+        session : a session to run in instead of the executable's own.
 
         Raises
         ------
         GraphError : ONNX Runtime failed; the message names the operator and node it happened in.
         """
-        session = self._session or self._make()
+        if session is None:
+            if trace.running:
+                return self._run_profiled(arrays)
+            session = self._session or self._make()
         if self.device[0] == "gpu":
             return self._run_bound(session, arrays)
         try:
@@ -100,6 +111,26 @@ class Executable:
         except Exception as e:
             raise self._translated(e) from e
         return result
+
+    def _run_profiled(self, arrays: Sequence[Raw]) -> list[Raw]:
+        """Run while the profiler is on: it notes the whole run, and of programs of several operators each node."""
+        if self._label is None:
+            self._label = label_of(self.program)
+        name, single = self._label
+        session = self._session or self._make()
+        if not single and trace.symbolic:
+            session = trace.session(self.program, self._profiling_session)
+        start = time.time_ns()
+        result = self(arrays, session)
+        if trace.imperative if single else trace.symbolic:
+            trace.span(name, "operator" if single else "program", start)
+        return result
+
+    def _profiling_session(self, prefix: str) -> Any:
+        options = _options(self._small() or devices.forked)
+        options.enable_profiling = True
+        options.profile_file_prefix = prefix
+        return self._new_session(options)
 
     def _run_bound(self, session: Any, arrays: Sequence[Raw]) -> list[Raw]:
         binding = session.io_binding()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 from .._runtime import random_state
 from .._runtime.function import Function, OperatorFunction
 from .._runtime.session import Device, Raw, raw_dtype, raw_shape
+from .._runtime.trace import trace
 from .._tape import CallEntry, Place, PythonEntry, state
 from ..base import MXNetError
 from ..context import Context, current_context
@@ -112,10 +114,13 @@ def _by_kernel(op: Operator, inputs: Sequence[NDArray], attrs: Attrs) -> list[ND
     if not inputs or any(x._ctx.on_gpu or x._raw.size > _KERNEL_LIMIT for x in inputs):
         return None
     assert op.numpy_kernel is not None
+    start = time.time_ns() if trace.running else 0
     with np.errstate(all="ignore"):
         results = op.numpy_kernel(*(x._raw for x in inputs), **attrs.values)
     if results is None:
         return None
+    if start and trace.imperative:
+        trace.span(op.name, "operator", start)
     ctx = inputs[0]._ctx
     return [wrap(np.asarray(r), ctx) for r in (results if isinstance(results, tuple) else (results,))]
 

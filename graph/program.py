@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -129,6 +129,30 @@ def bake(program: Program, values: Mapping[str, np.ndarray[Any, Any]]) -> Progra
     return result
 
 
+def without_inputs(program: Program, names: Collection[str]) -> Program:
+    """The program with its macro nodes expanded, less some inputs that nothing reads then.
+
+    Raises
+    ------
+    GraphError : one of the inputs is read.
+    """
+    builder = Builder()
+    values: dict[ir.Value, Tensor] = {
+        t: builder.input(str(t.name), t.dt, t.dims) for t in program.inputs if t.name not in names
+    }
+    hidden = Builder(builder)
+    values.update((t, hidden.input(str(t.name), t.dt, t.dims)) for t in program.inputs if t.name in names)
+    builder.replay(program.nodes, values, expand_custom=True)
+    read = {v for node in builder.nodes for v in node.inputs}
+    wrong = [t.name for t in hidden.inputs if t in read]
+    if wrong:
+        raise GraphError(f"the inputs {wrong} cannot be left out: they are read")
+    result = reseal(builder, program, values)
+    place = {n: i for i, n in enumerate(result.input_names)}
+    result.updates = [(o, place[program.input_names[i]]) for o, i in program.updates]
+    return result
+
+
 def finish(builder: Builder, outputs: Sequence[Tensor], names: Sequence[str] | None = None) -> Program:
     """Close a builder: results and state updates become outputs, nodes that nothing needs are left out.
 
@@ -161,25 +185,29 @@ def _reachable(builder: Builder, outputs: Sequence[Tensor]) -> tuple[list[ir.Nod
     for node in reversed(builder.nodes):
         if any(v in needed for v in node.outputs):
             nodes.append(node)
-            needed.update(v for v in node.inputs if v is not None)
-            for attribute in node.attributes.values():
-                if attribute.type == ir.AttributeType.GRAPH:
-                    needed.update(_captured(attribute.as_graph()))
+            needed.update(reads(node))
     nodes.reverse()
     return nodes, [c for c in builder.constants.values() if c in needed]
 
 
-def _captured(graph: ir.Graph) -> set[ir.Value]:
+def reads(node: ir.Node) -> list[ir.Value]:
+    """The values that a node reads: its inputs, and what its subgraphs take from the graphs around them."""
+    found = [v for v in node.inputs if v is not None]
+    for attribute in node.attributes.values():
+        if attribute.type == ir.AttributeType.GRAPH:
+            found += _captured(attribute.as_graph())
+    return found
+
+
+def _captured(graph: ir.Graph) -> list[ir.Value]:
     """Values of outer graphs that a subgraph reads."""
-    inner: set[ir.Value] = set(graph.inputs)
-    read: set[ir.Value] = set(graph.outputs)
+    inner: set[ir.Value] = {*graph.inputs, *graph.initializers.values()}
+    read: dict[ir.Value, None] = {}
     for node in graph:
         inner.update(node.outputs)
-        read.update(v for v in node.inputs if v is not None)
-        for attribute in node.attributes.values():
-            if attribute.type == ir.AttributeType.GRAPH:
-                read.update(_captured(attribute.as_graph()))
-    return read - inner - set(graph.initializers.values())
+        read.update(dict.fromkeys(reads(node)))
+    read.update(dict.fromkeys(graph.outputs))
+    return [v for v in read if v not in inner]
 
 
 def random_key(builder: Builder) -> Tensor:

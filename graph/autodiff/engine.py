@@ -17,7 +17,7 @@ import onnx_ir as ir
 
 from ..builder import CUSTOM_DOMAIN, Builder, CustomFunction, Tensor
 from ..errors import GraphError, NotDifferentiableError
-from ..program import RANDOM_KEY, Program, finish, open_inputs
+from ..program import RANDOM_KEY, Program, finish, open_inputs, reads
 
 __all__ = ["Gradient", "Pair", "differentiable", "joint", "rule", "split", "vjp"]
 
@@ -99,7 +99,7 @@ def _dependents(nodes: Sequence[ir.Node], wrt: Sequence[Tensor]) -> set[ir.Value
     """Values that depend on `wrt` through differentiable values."""
     depends: set[ir.Value] = set(wrt)
     for node in nodes:
-        if (node.domain, node.op_type) not in _STOPS and any(v in depends for v in node.inputs):
+        if (node.domain, node.op_type) not in _STOPS and any(v in depends for v in reads(node)):
             depends.update(v for v in node.outputs if v.name and differentiable(tensor(v).dt))
     return depends
 
@@ -227,7 +227,7 @@ def _cut(
     """Cut the joint graph in `g` at `boundary` into two programs."""
     backward_nodes = _needed(g.nodes[boundary:], [d for _, d in known])
     inside = {v for n in g.nodes[:boundary] for v in n.outputs}
-    read: dict[ir.Value, None] = {v: None for n in backward_nodes for v in n.inputs if v is not None}
+    read: dict[ir.Value, None] = {v: None for n in backward_nodes for v in reads(n)}
     read.update({d: None for _, d in known})
     visible = program.visible
     first = dict(reversed(list(zip(ours[:visible], range(visible), strict=True))))
@@ -282,7 +282,7 @@ def _needed(nodes: Sequence[ir.Node], outputs: Sequence[Tensor]) -> list[ir.Node
     for node in reversed(nodes):
         if any(v in needed for v in node.outputs):
             kept.append(node)
-            needed.update(v for v in node.inputs if v is not None)
+            needed.update(reads(node))
     return kept[::-1]
 
 

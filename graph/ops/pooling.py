@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
+import onnx_ir as ir
 
-from ..builder import Builder, Tensor
+from ..autodiff.engine import Gradient, attribute, tensor
+from ..builder import Builder, CustomFunction, Tensor
 from ..dims import DimLike
 from ..errors import ShapeError
+from ..special import cube_root
 from ..windows import Window
 from .convolution import channels_first, channels_last, per_axis
 from .registry import operator
@@ -114,17 +117,29 @@ def average_pool(g: Builder, x: Tensor, window: Window, pad: Sequence[int], incl
     return mean_pool(g, x, window) * factors.astype(x.dt)
 
 
-def lp_pool(g: Builder, x: Tensor, window: Window, p: int) -> Tensor:
-    """The p-norm of each window, as MXNet computes it: without absolute values."""
-    size = float(np.prod(window.kernel))
+def _root(g: Builder, total: Tensor, *, p: int) -> Tensor:
+    return g.op("Sqrt", total) if p == 2 else cube_root(g, total)
+
+
+def _root_vjp(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
+    """Zero where the norm is zero, as if it were differentiable there."""
+    y, p = tensor(n.outputs[0]), int(attribute(n, "p"))
+    zero = g.op("Equal", y, 0.0)
+    safe = g.op("Where", zero, g.const(1, y.dt), y)
+    slope = dy / (safe * 2.0 if p == 2 else safe * safe * 3.0)
+    return g.op("Where", zero, g.const(0, y.dt), slope)
+
+
+_ROOT = CustomFunction("NormRoot", _root, _root_vjp)
+
+
+def _norm(g: Builder, x: Tensor, p: int | None, total: Callable[[Tensor], Tensor]) -> Tensor:
+    """The p-norm as MXNet computes it: the root of a sum of powers, without absolute values."""
     if p == 1:
-        return mean_pool(g, x, window) * size
-    if p == 2:
-        return g.op("Sqrt", mean_pool(g, x * x, window) * size)
-    if p != 3:
-        raise ShapeError(f"parameter 'p_value': expected 1, 2 or 3, got {p}")
-    total = mean_pool(g, x * x * x, window) * size
-    return g.op("Sign", total) * g.op("Pow", g.op("Abs", total), g.const(1.0 / 3.0, x.dt))
+        return total(x)
+    if p not in (2, 3):
+        raise ShapeError(f"parameter 'p_value': expected 1, 2 or 3 for pool_type='lp', got {p}")
+    return g.custom(_ROOT, total(x * x if p == 2 else x * x * x), p=p)[0]
 
 
 def pool(
@@ -137,9 +152,7 @@ def pool(
         return average_pool(g, x, window, pad, include)
     if kind == "sum":
         return mean_pool(g, x, window) * float(np.prod(window.kernel))
-    if p is None:
-        raise ShapeError("parameter 'p_value': expected 1, 2 or 3 for pool_type='lp', got None")
-    return lp_pool(g, x, window, p)
+    return _norm(g, x, p, lambda v: mean_pool(g, v, window) * float(np.prod(window.kernel)))
 
 
 def _global(g: Builder, x: Tensor, kind: str, p: int | None) -> Tensor:
@@ -148,14 +161,9 @@ def _global(g: Builder, x: Tensor, kind: str, p: int | None) -> Tensor:
         return g.op("GlobalAveragePool", x)
     if kind == "max":
         return g.op("GlobalMaxPool", x)
-    if kind == "sum" or p == 1:
+    if kind == "sum":
         return g.reduce("Sum", x, axes, keepdims=True)
-    if p == 2:
-        return g.reduce("L2", x, axes, keepdims=True)
-    if p != 3:
-        raise ShapeError(f"parameter 'p_value': expected 1, 2 or 3 for pool_type='lp', got {p}")
-    total = g.reduce("Sum", x * x * x, axes, keepdims=True)
-    return g.op("Sign", total) * g.op("Pow", g.op("Abs", total), g.const(1.0 / 3.0, x.dt))
+    return _norm(g, x, p, lambda v: g.reduce("Sum", v, axes, keepdims=True))
 
 
 @operator("Pooling")

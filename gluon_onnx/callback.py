@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from .model import save_checkpoint
+
 __all__ = [
     "LogValidationMetricsCallback",
     "ProgressBar",
@@ -56,8 +58,6 @@ def do_checkpoint(prefix: str, period: int = 1) -> Callable[..., None]:
 
     def callback(iter_no: int, sym: Any, arg: Any, aux: Any) -> None:
         if (iter_no + 1) % period == 0:
-            from .model import save_checkpoint
-
             save_checkpoint(prefix, iter_no + 1, sym, arg, aux)
 
     return callback

@@ -11,7 +11,7 @@ import os
 import struct
 import threading
 from collections.abc import Callable
-from typing import Any, BinaryIO, NamedTuple, TextIO
+from typing import Any, BinaryIO, NamedTuple, TextIO, cast
 
 import numpy as np
 
@@ -55,7 +55,7 @@ class MXRecordIO:
             raise ValueError(f"Invalid flag {self.flag!r}: expected 'r' or 'w'")
         self.writable = self.flag == "w"
         try:
-            self._file: BinaryIO = open(self.uri, self.flag + "b")  # noqa: SIM115 - closed by close()
+            self._file = cast(BinaryIO, open(self.uri, self.flag + "b"))  # noqa: SIM115 - closed by close()
         except OSError as error:
             raise MXNetError(f"cannot open record file {self.uri}: {error}") from error
         self.pid = os.getpid()

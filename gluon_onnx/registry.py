@@ -36,7 +36,7 @@ def get_register_func(base_class: type[T], nickname: str) -> Callable[..., Any]:
     """
     names = _names_of(base_class)
 
-    def register(klass: type[T], name: str | None = None) -> type[T]:
+    def register(klass: Any, name: str | None = None) -> Any:
         if not (isinstance(klass, type) and issubclass(klass, base_class)):
             raise TypeError(f"a {nickname} must be a subclass of {base_class.__name__}, got {klass!r}")
         key = (klass.__name__ if name is None else name).lower()

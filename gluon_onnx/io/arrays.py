@@ -72,12 +72,12 @@ class NDArrayIter(DataIter):
         lengths = {name: source.shape[self._axis(source)] for name, source in self.data + self.label}
         if len(set(lengths.values())) > 1:
             raise ValueError(f"arrays have different numbers of samples: {lengths}")
-        self.num_data = lengths[self.data[0][0]]
+        self.num_data: int = lengths[self.data[0][0]]
         self.idx = np.arange(self.num_data)
         self._order = np.arange(self.num_data)
         self._cache_data: list[NDArray] | None = None
         self._cache_label: list[NDArray] | None = None
-        self.cursor = -batch_size
+        self.cursor: int = -batch_size
         self.reset()
 
     def _axis(self, source: Any) -> int:

@@ -136,7 +136,7 @@ class CSVIter(MXDataIter):
             label = _read_csv(label_csv, tuple(label_shape), name)
             if len(label) < len(data):
                 raise MXNetError(f"{label_csv} has {len(label)} rows for {len(data)} rows of {data_csv}")
-            if label.shape[1:] == (1,):
+            if tuple(label_shape) == (1,):
                 label = label[:, 0]
         if round_batch and batch_size > len(data):
             raise MXNetError(f"{data_csv} has {len(data)} rows, fewer than a batch of {batch_size}")

@@ -273,6 +273,8 @@ class PCC(EvalMetric):
         has_global_stats: bool = True,
     ) -> None:
         self.k = 2
+        self.lcm: numpy.ndarray[Any, Any]
+        self.gcm: numpy.ndarray[Any, Any]
         super().__init__(
             name=name, output_names=output_names, label_names=label_names, has_global_stats=has_global_stats
         )
@@ -295,11 +297,11 @@ class PCC(EvalMetric):
         self.global_num_inst += 1
 
     @property
-    def sum_metric(self) -> float:  # type: ignore[override]
+    def sum_metric(self) -> float:
         return _correlation(self.lcm) * self.num_inst
 
     @property
-    def global_sum_metric(self) -> float:  # type: ignore[override]
+    def global_sum_metric(self) -> float:
         return _correlation(self.gcm) * self.global_num_inst
 
     def reset(self) -> None:
@@ -317,4 +319,4 @@ def _correlation(matrix: numpy.ndarray[Any, Any]) -> float:
     spread = float(numpy.sum(rows * (n - rows))), float(numpy.sum(columns * (n - columns)))
     if 0 in spread:
         return float("nan")
-    return float(numpy.sum(matrix.diagonal() * n - rows * columns)) / (spread[0] * spread[1]) ** 0.5
+    return float(numpy.sum(matrix.diagonal() * n - rows * columns)) / math.sqrt(spread[0] * spread[1])

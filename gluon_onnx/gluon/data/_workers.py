@@ -118,7 +118,7 @@ def _receive(conn: Any) -> tuple[int, bytes, list[Any]]:
 
 def _read(stream: io.FileIO, size: int) -> memoryview:
     # Not mapped but copied: a mapping would hold the descriptor, and they run out when batches are collected.
-    buffer = memoryview(np.empty(size, np.uint8))
+    buffer = np.empty(size, np.uint8).data
     done = 0
     while done < size:
         done += stream.readinto(buffer[done:]) or 0

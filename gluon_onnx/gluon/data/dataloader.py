@@ -219,7 +219,8 @@ class DataLoader:
         batches, self._iter = self._iter, None
         assert batches is not None
         yield from batches
-        if self._iter is None and self.auto_reload:
+        # Another pass may have been started ahead while this one went on.
+        if self.auto_reload and self._iter is None:
             self.refresh()
 
     def __len__(self) -> int:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import warnings
 import zlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,8 @@ class Row:
 
     ``make`` gets ``mx`` and returns the block. ``inputs`` are shapes of normally distributed arrays, or functions that
     get a random stream and return an array. ``train`` compares training mode too, gradients included; ``grads`` names
-    the inputs with a gradient (all of type float by default). ``hybrid`` is off for what has no symbol form.
+    the inputs with a gradient (all of type float by default). ``hybrid`` is off for what has no symbol form in MXNet.
+    ``wrong`` names values that MXNet gets wrong; a test of their own says what is right.
     """
 
     id: str
@@ -32,7 +33,7 @@ class Row:
     train: bool = True
     grads: Sequence[int] | None = None
     hybrid: bool = True
-    init: Mapping[str, Any] = field(default_factory=dict)
+    wrong: Sequence[str] = ()
 
     def arrays(self) -> list[Array]:
         """The inputs."""
@@ -90,7 +91,9 @@ def compute(mx: Any, row: Row, hybridize: bool) -> dict[str, Array]:
     arrays = row.arrays()
     inputs = [mx.nd.array(x, dtype=x.dtype) for x in arrays]
     if hybridize:
-        block.hybridize()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Sequential warns that it is not compiled as a whole
+            block.hybridize()
     block(*inputs)
     params = dict(block.collect_params().items())
     for name, p in params.items():
@@ -113,7 +116,7 @@ def compute(mx: Any, row: Row, hybridize: bool) -> dict[str, Array]:
             found[f"grad {name}"] = p.grad().asnumpy()
         elif name.endswith(("running_mean", "running_var")):
             found[f"state {name}"] = p.data().asnumpy()
-    return found
+    return {k: v for k, v in found.items() if k not in row.wrong}
 
 
 def raised(make: Callable[[Any], Any], mx: Any) -> Exception | None:
@@ -180,7 +183,7 @@ LAYERS = [
     Row("prelu", lambda mx: mx.gluon.nn.PReLU(), [(3, 4)]),
     Row("prelu-channels", lambda mx: mx.gluon.nn.PReLU(in_channels=4), [(3, 4, 2)]),
     Row("elu", lambda mx: mx.gluon.nn.ELU(0.7), [(3, 4)]),
-    Row("selu", lambda mx: mx.gluon.nn.SELU(), [(3, 4)]),
+    Row("selu", lambda mx: mx.gluon.nn.SELU(), [(3, 4)], wrong=["grad0"]),
     Row("gelu", lambda mx: mx.gluon.nn.GELU(), [(3, 4)]),
     Row("swish", lambda mx: mx.gluon.nn.Swish(1.5), [(3, 4)]),
     Row("batchnorm", lambda mx: mx.gluon.nn.BatchNorm(), [(4, 3, 5)]),

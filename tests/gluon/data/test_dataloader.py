@@ -200,6 +200,42 @@ def test_workers_draw_their_own_numbers_and_a_seed_repeats_them() -> None:
     assert len(np.unique(np.concatenate([first, third]))) == 2 * first.size
 
 
+def convolved(seed: int) -> Any:
+    image = mx.nd.array(np.random.RandomState(seed).rand(1, 8, 40, 40))
+    return mx.nd.Convolution(image, mx.nd.ones((8, 8, 3, 3)), no_bias=True, kernel=(3, 3), num_filter=8)
+
+
+def test_operators_run_in_workers_of_a_program_that_has_run_them() -> None:
+    # sessions of the parent have threads that a forked process lacks: using or ending them there may hang
+    expected = [convolved(i).asnumpy() for i in range(6)]
+    dataset = data.SimpleDataset(range(6)).transform(convolved)
+    busy, done = threading.Event(), threading.Event()
+
+    def compute() -> None:
+        while not done.is_set():
+            convolved(0)
+            busy.set()
+
+    thread = threading.Thread(target=compute)
+    thread.start()
+    try:
+        busy.wait(60)
+        for _ in range(3):
+            found = list(data.DataLoader(dataset, batch_size=1, num_workers=2, timeout=60))
+            for one, other in zip(found, expected, strict=True):
+                np.testing.assert_allclose(one.asnumpy()[0], other, rtol=1e-5)
+    finally:
+        done.set()
+        thread.join()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_gpu_in_a_worker_is_an_error_that_says_why() -> None:
+    dataset = data.SimpleDataset([1]).transform(lambda x: mx.nd.ones((1,), ctx=mx.gpu(0)))
+    with pytest.raises(mx.MXNetError, match=r"gpu\(0\): CUDA cannot be used in a forked process"):
+        list(data.DataLoader(dataset, batch_size=1, num_workers=1))
+
+
 # -- failures ----------------------------------------------------------------------------------------------
 
 

@@ -129,7 +129,7 @@ def _register(
 
     how = "with broadcasting" if broadcasts else "of arrays of one shape"
     lower.__doc__ = f"{name}(lhs, rhs)\n\n{says}, element by element, {how}."
-    op = operator(name, *aliases, elementwise=not broadcasts)(lower)
+    op = operator(name, *aliases, elementwise=not broadcasts, differentiable=not predicate)(lower)
     if kernel is not None:
         op.numpy(run)
     return op

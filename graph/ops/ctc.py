@@ -11,9 +11,9 @@ import onnx_ir as ir
 from ..autodiff.engine import Gradient, attribute, tensor
 from ..builder import Builder, CustomFunction, Tensor
 from ..errors import ShapeError
+from ..ranges import numbers
 from ..shapes import ShapeContext, TypeContext
 from ._axes import integers
-from ._ranges import numbers
 from .registry import operator
 
 __all__: list[str] = []

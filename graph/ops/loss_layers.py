@@ -16,8 +16,8 @@ from ..autodiff.engine import Gradient, attribute, tensor
 from ..builder import Builder, CustomFunction, Tensor
 from ..dims import DimLike, PartialShape, prod
 from ..errors import ShapeError
+from ..ranges import numbers
 from ..shapes import ShapeContext, is_complete
-from ._ranges import numbers
 from .registry import operator
 
 __all__: list[str] = []
@@ -100,7 +100,7 @@ def _static(d: DimLike) -> int:
 _SOFTMAX = CustomFunction("SoftmaxOutput", _softmax_forward, _softmax_vjp)
 
 
-@operator("SoftmaxOutput", "Softmax")
+@operator("SoftmaxOutput", "Softmax", labels=("label",))
 def softmax_output(
     g: Builder,
     data: Tensor,
@@ -209,7 +209,7 @@ def _regress(g: Builder, function: CustomFunction, data: Tensor, label: Tensor, 
     return g.custom(function, data, label, grad_scale=grad_scale)[0]
 
 
-@operator("LinearRegressionOutput", "_sparse_LinearRegressionOutput")
+@operator("LinearRegressionOutput", "_sparse_LinearRegressionOutput", labels=("label",))
 def linear_regression_output(g: Builder, data: Tensor, label: Tensor, *, grad_scale: float = 1.0) -> Tensor:
     """LinearRegressionOutput(data, label, grad_scale=1)
 
@@ -218,7 +218,7 @@ def linear_regression_output(g: Builder, data: Tensor, label: Tensor, *, grad_sc
     return _regress(g, _LINEAR, data, label, grad_scale)
 
 
-@operator("LogisticRegressionOutput", "_sparse_LogisticRegressionOutput")
+@operator("LogisticRegressionOutput", "_sparse_LogisticRegressionOutput", labels=("label",))
 def logistic_regression_output(g: Builder, data: Tensor, label: Tensor, *, grad_scale: float = 1.0) -> Tensor:
     """LogisticRegressionOutput(data, label, grad_scale=1)
 
@@ -228,7 +228,7 @@ def logistic_regression_output(g: Builder, data: Tensor, label: Tensor, *, grad_
     return _regress(g, _LOGISTIC, data, label, grad_scale)
 
 
-@operator("MAERegressionOutput", "_sparse_MAERegressionOutput")
+@operator("MAERegressionOutput", "_sparse_MAERegressionOutput", labels=("label",))
 def mae_regression_output(g: Builder, data: Tensor, label: Tensor, *, grad_scale: float = 1.0) -> Tensor:
     """MAERegressionOutput(data, label, grad_scale=1)
 
@@ -278,7 +278,7 @@ def _svm_vjp(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
 _SVM = CustomFunction("SVMOutput", _svm_forward, _svm_vjp)
 
 
-@operator("SVMOutput")
+@operator("SVMOutput", labels=("label",))
 def svm_output(
     g: Builder,
     data: Tensor,

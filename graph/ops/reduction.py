@@ -44,6 +44,23 @@ def _reduce(g: Builder, kind: str, x: Tensor, axes: list[int], keepdims: bool) -
     return with_axis(g, g.cast(g.reduce(kind, wide, axes, keepdims), x.dt))
 
 
+def _any_nan(g: Builder, x: Tensor, axes: list[int], keepdims: bool) -> Tensor:
+    return g.op("Greater", g.reduce("Max", g.cast(g.op("IsNaN", x), np.uint8), axes, keepdims), g.const(0, np.uint8))
+
+
+def _extremum(kind: str) -> Callable[[Builder, Tensor, list[int], bool], Tensor]:
+    """Maximum or minimum. NaN among the elements gives NaN, which ONNX Runtime promises for some layouts only."""
+
+    def compute(g: Builder, x: Tensor, axes: list[int], keepdims: bool) -> Tensor:
+        y = _reduce(g, kind, x, axes, keepdims)
+        if is_integer(x.dt) or not axes:
+            return y
+        nan = g.reshape(_any_nan(g, x, axes, keepdims), y.dims)
+        return g.op("Where", nan, g.const(np.nan, x.dt), y)
+
+    return compute
+
+
 def _mean(g: Builder, x: Tensor, axes: list[int], keepdims: bool) -> Tensor:
     if not is_integer(x.dt):
         return _reduce(g, "Mean", x, axes, keepdims)
@@ -96,8 +113,8 @@ _reduction("nansum", "The sum of all that is not NaN",
            compute=lambda g, x, a, k: _reduce(g, "Sum", _without_nan(0)(g, x), a, k))
 _reduction("nanprod", "The product of all that is not NaN",
            compute=lambda g, x, a, k: _reduce(g, "Prod", _without_nan(1)(g, x), a, k))
-_reduction("max", "The maximum", "max_axis", compute=lambda g, x, a, k: _reduce(g, "Max", x, a, k), kernel=np.max)
-_reduction("min", "The minimum", "min_axis", compute=lambda g, x, a, k: _reduce(g, "Min", x, a, k), kernel=np.min)
+_reduction("max", "The maximum", "max_axis", compute=_extremum("Max"), kernel=np.max)
+_reduction("min", "The minimum", "min_axis", compute=_extremum("Min"), kernel=np.min)
 
 
 @operator("_square_sum")
@@ -196,15 +213,24 @@ def _(t: TypeContext, a: Any) -> None:
 
 
 # -- positions of extrema ---------------------------------------------------------------------------------------
+def _place(g: Builder, op_type: str, x: Tensor, axis: int, keepdims: bool) -> Tensor:
+    """The first position of the extremum or, as in NumPy, of NaN."""
+    x = g.cast(x, np.uint8) if x.dt == np.bool_ else x
+    place = g.op(op_type, x, axis=axis, keepdims=int(keepdims))
+    if is_integer(x.dt):
+        return place
+    first = g.op("ArgMax", g.cast(g.op("IsNaN", x), np.uint8), axis=axis, keepdims=int(keepdims))
+    return g.op("Where", _any_nan(g, x, [axis], keepdims), first, place)
+
+
 def _arg(name: str, says: str, extremum: Callable[..., Array], op_type: str) -> None:
     """Register an operator ``name(data, axis, keepdims)`` that finds positions."""
 
     def lower(g: Builder, data: Tensor, *, axis: int | None = None, keepdims: bool = False) -> Tensor:
         if axis is None:
-            place = g.op(op_type, g.reshape(data, (prod(data.dims),)), axis=0, keepdims=1)
+            place = _place(g, op_type, g.reshape(data, (prod(data.dims),)), 0, True)
             return g.cast(g.reshape(place, (1,) * data.ndim) if keepdims else place, data.dt)
-        place = g.op(op_type, data, axis=axis_of(axis, data.ndim), keepdims=int(keepdims))
-        return g.cast(with_axis(g, place), data.dt)
+        return g.cast(with_axis(g, _place(g, op_type, data, axis_of(axis, data.ndim), keepdims)), data.dt)
 
     def run(data: Array, axis: int | None, keepdims: bool) -> Array | None:
         if not data.size or data.dtype == np.bool_ or (axis is not None and not -data.ndim <= axis < data.ndim):
@@ -231,4 +257,4 @@ def argmax_channel(g: Builder, data: Tensor) -> Tensor:
     """
     if data.ndim < 2:
         raise ShapeError(f"argument 'data': expected two axes or more, got shape {data.dims}")
-    return g.cast(g.op("ArgMax", data, axis=1, keepdims=0), data.dt)
+    return g.cast(_place(g, "ArgMax", data, 1, False), data.dt)

@@ -42,6 +42,7 @@ class Operator:
     uses_train : behaves differently in training.
     differentiable : False where gradients stop (integer results, comparisons).
     elementwise : all inputs and outputs have one shape.
+    labels : names of the inputs that only the gradient reads.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Operator:
         uses_train: bool = False,
         differentiable: bool = True,
         elementwise: bool = False,
+        labels: Sequence[str] = (),
     ) -> None:
         self.name = name
         self.aliases = tuple(aliases)
@@ -70,6 +72,7 @@ class Operator:
         self.uses_train = uses_train
         self.differentiable = differentiable
         self.elementwise = elementwise
+        self.labels = tuple(labels)
         self.num_args = num_args
         self.shape_rule: Callable[[ShapeContext, Attrs], None] | None = None
         self.type_rule: Callable[[TypeContext, Attrs], None] | None = None

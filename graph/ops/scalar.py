@@ -50,7 +50,7 @@ def _register(
         f"{'lhs is the number' if swap else 'lhs is the array'}. For integer arrays the number is cut off to an integer; "
         "without `is_int` they become float64 instead."
     )
-    op = operator(name, *([alias] if alias else []), elementwise=True)(lower)
+    op = operator(name, *([alias] if alias else []), elementwise=True, differentiable=not predicate)(lower)
     op.infer_type(_result_type)
     if kernel is not None:
         op.numpy(run)

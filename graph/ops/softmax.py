@@ -8,8 +8,8 @@ import numpy as np
 
 from ..builder import Builder, Tensor
 from ..errors import ShapeError
+from ..ranges import numbers
 from ..shapes import ShapeContext, TypeContext
-from ._ranges import numbers
 from .registry import operator
 
 __all__: list[str] = []

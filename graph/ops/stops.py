@@ -33,7 +33,7 @@ _ROUND = CustomFunction("StraightRound", rounded, _straight)
 _SIGN = CustomFunction("StraightSign", signs, _straight)
 
 
-@operator("BlockGrad", "stop_gradient", "_sparse_stop_gradient", elementwise=True)
+@operator("BlockGrad", "stop_gradient", "_sparse_stop_gradient", elementwise=True, differentiable=False)
 def block_grad(g: Builder, data: Tensor) -> Tensor:
     """BlockGrad(data)
 

@@ -23,7 +23,7 @@ Kernel = Callable[[Array], Array | None]
 
 
 def unary_operator(
-    name: str, says: str, lowering: Lowering, kernel: Kernel | None = None, *aliases: str, sparse: bool = True
+    name: str, says: str, lowering: Lowering, kernel: Kernel | None = None, sparse: bool = True, slope: bool = True
 ) -> Operator:
     """Register an operator ``name(data)``; `sparse` ones have an alias for MXNet's sparse arrays."""
 
@@ -32,8 +32,7 @@ def unary_operator(
         return lowering(g, data)
 
     lower.__doc__ = f"{name}(data)\n\n{says}"
-    more = [*aliases, f"_sparse_{name}"] if sparse else aliases
-    op = operator(name, *more, elementwise=True)(lower)
+    op = operator(name, *([f"_sparse_{name}"] if sparse else []), elementwise=True, differentiable=slope)(lower)
     if kernel is not None:
         op.numpy(kernel)
     return op
@@ -146,7 +145,7 @@ def _stepwise(name: str, says: str, lowering: Lowering, kernel: Callable[[Array]
     def lower(g: Builder, x: Tensor) -> Tensor:
         return g.op("Identity", x) if is_integer(x.dt) else lowering(g, x)
 
-    unary_operator(name, says, lower, lambda x: kernel(x) if x.dtype.kind == "f" else x.copy())
+    unary_operator(name, says, lower, lambda x: kernel(x) if x.dtype.kind == "f" else x.copy(), slope=False)
 
 
 def truncated(g: Builder, x: Tensor) -> Tensor:
@@ -182,7 +181,7 @@ _stepwise("round", "Each element rounded to the nearest integer, halves away fro
 _stepwise("rint", "Each element rounded to the nearest integer, halves down.", _rint,
           lambda x: np.where(x - np.floor(x) <= 0.5, np.floor(x), np.ceil(x)))
 unary_operator("sign", "-1, 0 or 1 for negative, zero and positive elements.", signs,
-               lambda x: (x > 0).astype(x.dtype) - (x < 0).astype(x.dtype))
+               lambda x: (x > 0).astype(x.dtype) - (x < 0).astype(x.dtype), slope=False)
 unary_operator("abs", "The absolute value of each element.", lambda g, x: g.op("Abs", x), np.abs)
 
 
@@ -201,7 +200,7 @@ def _relu(g: Builder, x: Tensor) -> Tensor:
 unary_operator("relu", "``max(x, 0)`` of each element.", _relu, lambda x: np.maximum(x, x.dtype.type(0)))
 unary_operator("logical_not", "1 for each element that is zero, else 0.",
                lambda g, x: holds(g, g.op("Equal", x, g.const(0, x.dt)), x.dt),
-               lambda x: (x == 0).astype(x.dtype), sparse=False)
+               lambda x: (x == 0).astype(x.dtype), sparse=False, slope=False)
 
 
 @operator("identity", "_copy", elementwise=True)
@@ -213,7 +212,7 @@ def identity(g: Builder, data: Tensor) -> Tensor:
     return g.op("Identity", data)
 
 
-@operator("zeros_like", "_sparse_zeros_like", elementwise=True)
+@operator("zeros_like", "_sparse_zeros_like", elementwise=True, differentiable=False)
 def zeros_like(g: Builder, data: Tensor) -> Tensor:
     """zeros_like(data)
 
@@ -222,7 +221,7 @@ def zeros_like(g: Builder, data: Tensor) -> Tensor:
     return g.fill(data.dims, 0, data.dt)
 
 
-@operator("ones_like", elementwise=True)
+@operator("ones_like", elementwise=True, differentiable=False)
 def ones_like(g: Builder, data: Tensor) -> Tensor:
     """ones_like(data)
 

@@ -50,9 +50,9 @@ class NotSupportedForSparseNDArray(MXNetError):
     """A function was called on a sparse array. Kept for programs that catch it: arrays are dense here."""
 
 
-def py_str(x: bytes) -> str:
-    """UTF-8 bytes as a string."""
-    return x.decode("utf-8")
+def py_str(x: bytes | str) -> str:
+    """UTF-8 bytes as a string; a string as it is."""
+    return x if isinstance(x, str) else x.decode("utf-8")
 
 
 def data_dir() -> str:

@@ -173,6 +173,8 @@ def _or_none(item: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 def _choice(options: tuple[Any, ...]) -> Callable[[Any], Any]:
     def parse(value: Any) -> Any:
+        if isinstance(value, type):
+            value = np.dtype(value).name  # an element type, given as NumPy's class
         for option in options:
             if value == option or str(value) == str(option):
                 return option

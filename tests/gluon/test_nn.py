@@ -231,3 +231,13 @@ def test_a_layer_is_told_what_is_wrong() -> None:
         nn.AvgPool1D(layout="NCHW")
     with pytest.raises(AssertionError, match="Function name nothing is not found in symbol/ndarray"):
         nn.HybridLambda("nothing")
+
+
+@pytest.mark.parametrize("dtype", ["float64", np.float64, np.dtype("float64")], ids=["name", "class", "dtype"])
+def test_element_types_in_all_forms(dtype: Any) -> None:
+    x = nd.ones((1, 2), dtype=dtype)
+    for block in (nn.Dense(2, dtype=dtype), nn.Embedding(3, 2, dtype=dtype)):
+        block.initialize()
+        assert block(x).dtype == np.float64
+        block.hybridize()
+        assert block(x).dtype == np.float64

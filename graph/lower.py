@@ -12,8 +12,9 @@ from .dims import DimLike
 from .errors import GraphError
 from .ops.registry import Operator
 from .ops.schema import Attrs
-from .program import Program, finish
-from .symbol import Entry, Symbol
+from .program import Program, finish, without_inputs
+from .shapes import ShapeContext
+from .symbol import Entry, Node, Symbol
 
 __all__ = ["TensorSpec", "lower_operator", "lower_symbol"]
 
@@ -25,7 +26,8 @@ def lower_symbol(symbol: Symbol, specs: Mapping[str, TensorSpec], train: bool = 
 
     Parameters
     ----------
-    specs : element type and shape of every variable, by name.
+    specs : element type and shape of every variable, by name. Labels of loss layers may be left out (see
+        `Symbol.list_labels`); then the program does not have them as inputs, and must not be differentiated.
     train : lower operators as in training.
 
     Raises
@@ -38,11 +40,13 @@ def lower_symbol(symbol: Symbol, specs: Mapping[str, TensorSpec], train: bool = 
     values: dict[Entry, Tensor] = {}
     nodes = symbol.nodes()
     missing = [n.name for n in nodes if n.op is None and n.name not in specs]
+    labels = set(symbol.list_labels()).intersection(missing) if missing else set()
+    missing = [n for n in missing if n not in labels]
     if missing:
         raise GraphError(f"no shape and element type given for the arguments {missing}")
     inputs: dict[str, Tensor] = {}
     for node in nodes:
-        if node.op is None:
+        if node.op is None and node.name not in labels:
             if node.name not in inputs:
                 dt, dims = specs[node.name]
                 inputs[node.name] = g.input(node.name, dt, dims)
@@ -50,11 +54,36 @@ def lower_symbol(symbol: Symbol, specs: Mapping[str, TensorSpec], train: bool = 
     for node in nodes:
         if node.op is None:
             continue
+        if labels:
+            _add_labels(g, node, values, inputs)
         with g.scope(node.name, op=node.op.name):
             results = node.op.lower(g, [values[e] for e in node.inputs], node.parsed, node.argument_names())
         for i, r in enumerate(results):
             values[node, i] = r
-    return finish(g, [values[e] for e in symbol.heads], names=symbol.list_outputs())
+    program = finish(g, [values[e] for e in symbol.heads], names=symbol.list_outputs())
+    return without_inputs(program, labels) if labels else program
+
+
+def _add_labels(g: Builder, node: Node, values: dict[Entry, Tensor], inputs: dict[str, Tensor]) -> None:
+    """Inputs for those variables of a loss layer that have no value; their shapes follow from the others."""
+    missing = [(n, e) for n, e in zip(node.argument_names(), node.inputs, strict=True) if e not in values]
+    if not missing:
+        return
+    op = node.op
+    assert op is not None
+    where = f"operator {op.name} (node {node.name!r})"
+    known = [values[e].dims if e in values else None for e in node.inputs]
+    context = ShapeContext(where, node.argument_names(), known, [None] * op.outputs(node.parsed))
+    if op.shape_rule is not None:
+        op.shape_rule(context, node.parsed)
+    for name, entry in missing:
+        shape = context[name]
+        if shape is None or None in shape:
+            raise GraphError(f"{where}: the shape of {entry[0].name!r} cannot be inferred")
+        label = entry[0].name
+        if label not in inputs:
+            inputs[label] = g.input(label, np.float32, [d for d in shape if d is not None])
+        values[entry] = inputs[label]
 
 
 def lower_operator(

@@ -129,6 +129,19 @@ class Symbol:
         """Names of the auxiliary states."""
         return [v.name for v in self.inputs()[1]]
 
+    def list_labels(self) -> list[str]:
+        """Names of the variables that only gradients read: the labels of loss layers, in depth-first order."""
+        read: set[Node] = {node for node, _ in self.heads}
+        labels: dict[Node, None] = {}
+        for node in self.nodes():
+            if node.op is not None:
+                for name, (source, _) in zip(node.argument_names(), node.inputs, strict=False):
+                    if name not in node.op.labels:
+                        read.add(source)
+                    elif source.op is None:
+                        labels[source] = None
+        return [node.name for node in labels if node not in read]
+
     def list_inputs(self) -> list[str]:
         """Names of arguments and auxiliary states, in depth-first order."""
         return [n.name for n in self.nodes() if n.op is None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from ..graph.autodiff import Pair, split
 from ..graph.autodiff.engine import joint
 from ..graph.dims import Dim, DimLike
-from ..graph.errors import NeedsStaticShape
+from ..graph.errors import NeedsStaticShape, ShapeError
 from ..graph.lower import TensorSpec, lower_operator, lower_symbol
 from ..graph.ops.registry import Operator
 from ..graph.ops.schema import Attrs
@@ -104,7 +104,7 @@ class Function:
                 if generalized is not None:
                     try:
                         member = Specialization(self.build(generalized, train))
-                    except NeedsStaticShape:
+                    except (NeedsStaticShape, ShapeError):  # sizes may agree where formulas do not
                         break
                     self._families.append((train, generalized, member))
                     return member
@@ -165,12 +165,19 @@ class OperatorFunction(Function):
 
 
 class SymbolFunction(Function):
-    """A Symbol as a function of its variables, in the order of `list_inputs()`."""
+    """A Symbol as a function of its variables, in the order of `list_inputs()`.
 
-    def __init__(self, symbol: Symbol, static_shape: bool = False, name: str = "") -> None:
+    Parameters
+    ----------
+    labels : variables that are left out (see `lower_symbol`).
+    """
+
+    def __init__(
+        self, symbol: Symbol, static_shape: bool = False, name: str = "", labels: Collection[str] = ()
+    ) -> None:
         super().__init__(static_shape)
         self.symbol = symbol
-        self.names = symbol.list_inputs()
+        self.names = [n for n in symbol.list_inputs() if n not in labels]
         self.name = name
 
     def build(self, specs: Sequence[TensorSpec], train: bool) -> Program:
@@ -183,15 +190,21 @@ class BakedFunction(Function):
     Parameters
     ----------
     constants : values by variable name; the other variables are the inputs, in depth-first order.
+    labels : variables that are left out (see `lower_symbol`).
     """
 
     def __init__(
-        self, symbol: Symbol, constants: Mapping[str, np.ndarray[Any, Any]], static_shape: bool, name: str
+        self,
+        symbol: Symbol,
+        constants: Mapping[str, np.ndarray[Any, Any]],
+        static_shape: bool,
+        name: str,
+        labels: Collection[str] = (),
     ) -> None:
         super().__init__(static_shape)
         self.symbol = symbol
         self.constants = constants
-        self.names = [n for n in symbol.list_inputs() if n not in constants]
+        self.names = [n for n in symbol.list_inputs() if n not in constants and n not in labels]
         self.name = name
 
     def build(self, specs: Sequence[TensorSpec], train: bool) -> Program:

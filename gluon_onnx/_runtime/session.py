@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import weakref
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
@@ -27,7 +28,7 @@ _MAX_SESSIONS = 4096
 _SMALL_WORK = 1 << 15  # programs whose tensors are all smaller run on the calling thread
 
 _lock = threading.RLock()
-_live: OrderedDict[int, Executable] = OrderedDict()
+_live: OrderedDict[int, weakref.ref[Executable]] = OrderedDict()
 
 
 def _options(small: bool) -> onnxruntime.SessionOptions:
@@ -63,9 +64,10 @@ class Executable:
         with _lock:
             if self._session is None:
                 self._session = self._new_session(_options(self._small() or devices.forked))
-                _live[id(self)] = self
+                key = id(self)
+                _live[key] = weakref.ref(self, lambda _: _live.pop(key, None))
                 while len(_live) > _MAX_SESSIONS:
-                    _live.popitem(last=False)[1]._session = None
+                    _drop(_live.popitem(last=False)[1]())
             return self._session
 
     def _new_session(self, options: onnxruntime.SessionOptions) -> Any:
@@ -161,12 +163,16 @@ class Executable:
         return GraphError(text)
 
 
+def _drop(executable: Executable | None) -> None:
+    if executable is not None:
+        executable._session = None
+
+
 def clear() -> None:
     """Drop all sessions; they are made again when needed."""
     with _lock:
-        for executable in _live.values():
-            executable._session = None
-        _live.clear()
+        while _live:
+            _drop(_live.popitem()[1]())
 
 
 _of_parent: list[Any] = []
@@ -180,7 +186,8 @@ def _after_fork() -> None:
     global _lock
     _lock = threading.RLock()
     devices.forked = True
-    _of_parent.extend(executable._session for executable in _live.values())
+    alive = [reference() for reference in _live.values()]
+    _of_parent.extend(executable._session for executable in alive if executable is not None)
     clear()
 
 

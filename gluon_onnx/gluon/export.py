@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 __all__ = ["export_block"]
 
 
-def export_block(block: HybridBlock, path: str, epoch: int = 0, dynamic_batch: bool = True) -> tuple[str, ...]:
+def export_block(
+    block: HybridBlock, path: str, epoch: int = 0, dynamic_batch: bool = True
+) -> tuple[str, ...]:
     """Write a traced block.
 
     Parameters
@@ -35,10 +37,11 @@ def export_block(block: HybridBlock, path: str, epoch: int = 0, dynamic_batch: b
     """
     out, arrays = block._exported_arrays()
     assert block._graph is not None
-    if not block._last_inputs:
+    if block._compiled is None or not block._compiled.inputs:
         raise RuntimeError("export needs a traced block: call hybridize(), then the block once")
     specs: dict[str, TensorSpec] = {
-        str(s.name): (np.dtype(x.dtype), x.shape) for s, x in zip(block._graph[0], block._last_inputs, strict=True)
+        str(s.name): (np.dtype(dtype), shape)
+        for s, (dtype, shape) in zip(block._graph[0], block._compiled.inputs, strict=True)
     }
     params = {k.partition(":")[2]: v.asnumpy() for k, v in arrays.items()}
     model = symbol_to_onnx(out, specs, params, dynamic_batch)

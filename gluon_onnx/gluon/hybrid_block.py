@@ -7,20 +7,18 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import ndarray, symbol
-from .._runtime.function import BakedFunction, SymbolFunction
+from .._runtime.function import SymbolFunction
 from .._tape import state
 from ..base import MXNetError
-from ..context import Context
 from ..ndarray import NDArray
 from ..ndarray.dispatch import call
 from ..symbol import Symbol
 from .block import Block
+from .compiled import CompiledBlock
 from .parameter import DeferredInitializationError, Parameter
 from .structure import flatten, regroup
 
 __all__ = ["HybridBlock"]
-
-_BAKE_AFTER = 2  # inference calls with unchanged parameters before they are compiled in
 
 
 class HybridBlock(Block):
@@ -37,11 +35,8 @@ class HybridBlock(Block):
         self._graph: tuple[list[Symbol], Symbol] | None = None
         self._in_format: Any = None
         self._out_format: Any = None
-        self._function: SymbolFunction | None = None
-        self._order: list[tuple[bool, Any]] = []
-        self._baked: BakedFunction | None = None
-        self._steady: tuple[int, list[tuple[int, int]]] = (0, [])
-        self._last_inputs: list[NDArray] = []
+        self._compiled: CompiledBlock | None = None
+        self._labels: tuple[str, ...] = ()  # variables of the graph that have no value
         self._monitor: tuple[Callable[..., Any], bool] | None = None
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -96,9 +91,7 @@ class HybridBlock(Block):
 
     def _clear_cached_op(self) -> None:
         self._graph = None
-        self._function = None
-        self._baked = None
-        self._steady = (0, [])
+        self._compiled = None
 
     # -- tracing ---------------------------------------------------------------------------------------
     def _get_graph(self, *args: Any) -> tuple[list[Symbol], Symbol]:
@@ -160,77 +153,35 @@ class HybridBlock(Block):
             p._finish_deferred_init()
 
     # -- compiled calls --------------------------------------------------------------------------------
-    def _build_cache(self, *args: Any) -> None:
-        inputs, out = self._get_graph(*args)
-        numbers = {s.name: i for i, s in enumerate(inputs)}
-        params = self.collect_params()
-        self._function = SymbolFunction(out, bool(self._flags.get("static_shape")), name=self.name)
-        self._order = []
-        for name in self._function.names:
-            if name in numbers:
-                self._order.append((True, numbers[name]))
-            elif name in params:
-                self._order.append((False, params[name]))
-            else:
-                raise MXNetError(
-                    f"{self.name}: the traced graph has an unknown input {name!r}; expected one of the inputs "
-                    f"{list(numbers)} or a parameter of the block"
-                )
-
     def _call_cached_op(self, *args: Any) -> Any:
-        if self._function is None:
-            self._build_cache(*args)
-        assert self._function is not None
-        flat, structure = flatten(args, "input")
-        if structure != self._in_format:
-            raise ValueError(
-                f"{self.name}: the nested structure of the inputs changed since the block was hybridized: "
-                f"{structure} instead of {self._in_format}"
-            )
-        ctx = flat[0].context
-        try:
-            operands = [flat[x] if is_input else x.data(ctx) for is_input, x in self._order]
-        except DeferredInitializationError:
-            self._finish_deferred(args)
-            operands = [flat[x] if is_input else x.data(ctx) for is_input, x in self._order]
-        self._last_inputs = flat
-        if state.recording or state.training or self._monitor is not None or not self._is_steady(operands):
-            results = call(self._function, operands, train=state.training, ctx=ctx)
-        else:
-            results = self._call_baked(operands, ctx)
+        compiled = self._compiled
+        if compiled is None:
+            compiled = self._compiled = self._compile(args)
+        operands = compiled.operands(args, self._finish_deferred)
+        result = compiled(operands, fixed=self._monitor is None)
         if self._monitor is not None:
-            self._run_monitor(operands, ctx)
-        return regroup(results, self._out_format)[0]
+            self._run_monitor(dict(zip(compiled.function.names, operands, strict=True)))
+        return result
 
-    def _is_steady(self, operands: Sequence[NDArray]) -> bool:
-        """Whether the parameters have not changed for a few inference calls."""
-        count, seen = self._steady
-        now = [
-            (id(x._version), x._version.count)
-            for (is_input, _), x in zip(self._order, operands, strict=True)
-            if not is_input
-        ]
-        if now != seen:
-            count, self._baked = 0, None
-        self._steady = (count + 1, now)
-        return count >= _BAKE_AFTER
-
-    def _call_baked(self, operands: Sequence[NDArray], ctx: Context) -> list[NDArray]:
-        assert self._function is not None and self._graph is not None
-        if self._baked is None:
-            values = {
-                n: x.asnumpy()
-                for n, (is_input, _), x in zip(self._function.names, self._order, operands, strict=True)
-                if not is_input
-            }
-            self._baked = BakedFunction(
-                self._graph[1], values, bool(self._flags.get("static_shape")), self.name
-            )
-        inputs = [x for (is_input, _), x in zip(self._order, operands, strict=True) if is_input]
-        return call(self._baked, inputs, ctx=ctx)
+    def _compile(self, args: Sequence[Any]) -> CompiledBlock:
+        inputs, out = self._get_graph(*args)
+        return CompiledBlock(
+            self.name,
+            [str(s.name) for s in inputs],
+            out,
+            self.collect_params(),
+            self._labels,
+            self._in_format,
+            self._out_format,
+            bool(self._flags.get("static_shape")),
+        )
 
     def forward(self, x: Any, *args: Any) -> Any:
         """Compute on NDArrays (eagerly or compiled) or on Symbols (traced)."""
+        if self._compiled is not None:
+            result = self._compiled.quick((x, *args))
+            if result is not None:
+                return result
         first = _first_tensor((x, *args))
         if isinstance(first, NDArray):
             if self._active:
@@ -269,17 +220,15 @@ class HybridBlock(Block):
         self._monitor = (callback, monitor_all)
         super().register_op_hook(callback, monitor_all)
 
-    def _run_monitor(self, operands: Sequence[NDArray], ctx: Context) -> None:
+    def _run_monitor(self, operands: dict[str, NDArray]) -> None:
         assert self._monitor is not None and self._graph is not None
         callback, everything = self._monitor
         internals = self._graph[1].get_internals()
-        function = SymbolFunction(internals, name=f"{self.name} monitor")
-        by_name = dict(zip(self._function.names if self._function else [], operands, strict=False))
+        internals = Symbol([(node, i) for node, i in internals.heads if node.name not in self._labels])
+        function = SymbolFunction(internals, name=f"{self.name} monitor", labels=self._labels)
         recording, state.recording = state.recording, False
         try:
-            results = call(
-                function, [by_name[n].copy() for n in function.names], train=state.training, ctx=ctx
-            )
+            results = call(function, [operands[n].copy() for n in function.names], train=state.training)
         finally:
             state.recording = recording
         for name, (node, _), x in zip(internals.list_outputs(), internals.heads, results, strict=True):

@@ -47,6 +47,8 @@ class Parameter:
     differentiable : False fixes `grad_req` to "null".
     """
 
+    replaced = 0  # how often any parameter's arrays were replaced by others
+
     def __init__(
         self,
         name: str,
@@ -231,6 +233,7 @@ class Parameter:
 
     def _init_impl(self, data: NDArray, contexts: Sequence[Context]) -> None:
         self._data = OrderedDict((c, data.copyto(c)) for c in contexts)
+        Parameter.replaced += 1
         self._init_grad()
 
     def _init_grad(self) -> None:
@@ -434,6 +437,7 @@ class Parameter:
             return
         with autograd.pause():
             self._data = OrderedDict((c, x.astype(dtype)) for c, x in self._data.items())
+            Parameter.replaced += 1
             self._init_grad()
 
     def var(self) -> Symbol:

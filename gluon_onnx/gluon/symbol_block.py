@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .. import ndarray, symbol
@@ -22,6 +22,9 @@ __all__ = ["SymbolBlock"]
 
 class SymbolBlock(HybridBlock):
     """A block made from a symbol.
+
+    Labels of loss layers (SoftmaxOutput and the like) that are neither inputs nor in `params` are left out: such a
+    block predicts, and cannot be trained.
 
     Parameters
     ----------
@@ -48,9 +51,10 @@ class SymbolBlock(HybridBlock):
             names.append(str(s.name))
         self._input_names = names
         known: dict[str, Any] = dict(params._params) if params is not None else {}
+        self._labels = tuple(n for n in out.list_labels() if n not in names and n not in known)
         types = _parameter_types(out, known)
         for name in out.list_arguments():
-            if name not in names:
+            if name not in names and name not in self._labels:
                 self.params.get(name, allow_deferred_init=True, **types.get(name, {}))
         for name in out.list_auxiliary_states():
             if name not in names:
@@ -64,7 +68,7 @@ class SymbolBlock(HybridBlock):
     @staticmethod
     def imports(
         symbol_file: str | os.PathLike[str],
-        input_names: str | Sequence[str],
+        input_names: str | Sequence[str] | None = None,
         param_file: str | os.PathLike[str] | None = None,
         ctx: Context | Sequence[Context] | None = None,
         allow_missing: bool = False,
@@ -74,23 +78,39 @@ class SymbolBlock(HybridBlock):
 
         Parameters
         ----------
-        input_names : names of the inputs.
+        input_names : names of the inputs, in the order of the block's arguments. By default those variables that
+            have no value in `param_file` and are not weights, biases or the like, in the order of the graph.
+            Labels of loss layers are inputs only if they are named; a block that shall be trained needs them.
+        param_file : names in it may have the prefixes ``arg:`` and ``aux:``. Parameters get the element types that
+            they have in the file.
+        ctx : contexts of the parameters.
         allow_missing, ignore_extra : accept parameters without a value, and values without a parameter.
 
         Raises
         ------
         FormatError : a file is damaged.
         UnsupportedOperatorError : names all operators that are not supported.
+        MXNetError : an input is not a variable of the symbol, or none can be found.
+        AssertionError, ValueError : parameters without a value, or values without a parameter.
         """
         sym = symbol.load(symbol_file)
-        names = [input_names] if isinstance(input_names, str) else list(input_names)
+        values = _named_arrays(param_file)
+        variables = sym.list_inputs()
+        if input_names is None:
+            names = _find_inputs(sym, values, os.fspath(symbol_file))
+        else:
+            names = [input_names] if isinstance(input_names, str) else list(input_names)
+            unknown = [n for n in names if n not in variables]
+            if unknown:
+                free = [n for n in variables if n not in values]
+                raise MXNetError(
+                    f"{os.fspath(symbol_file)}: has no variables {unknown} that could be inputs; variables without a "
+                    f"value are {free}"
+                )
         block = SymbolBlock(sym, [symbol.var(n) for n in names])
         if param_file is not None:
-            loaded = ndarray.load(param_file)
-            if not isinstance(loaded, dict):
-                raise MXNetError(f"{os.fspath(param_file)}: expected named parameters, found a plain list")
             block.collect_params().load_dict(
-                loaded,
+                {n: x for n, x in values.items() if n not in block._labels},
                 ctx,
                 allow_missing,
                 ignore_extra,
@@ -122,6 +142,10 @@ class SymbolBlock(HybridBlock):
 
     def forward(self, x: Any, *args: Any) -> Any:
         """Compute on NDArrays, or put symbols in place of the inputs."""
+        if self._compiled is not None:
+            result = self._compiled.quick((x, *args))
+            if result is not None:
+                return result
         first = _first_tensor((x, *args))
         if isinstance(first, NDArray):
             return self._call_cached_op(x, *args)
@@ -160,3 +184,42 @@ def _parameter_types(out: Symbol, known: dict[str, Parameter]) -> dict[str, dict
     arg_types, _, aux_types = out.infer_type(**given)
     names = out.list_arguments() + out.list_auxiliary_states()
     return {n: {"dtype": t} for n, t in zip(names, arg_types + aux_types, strict=True) if n not in known}
+
+
+def _named_arrays(param_file: str | os.PathLike[str] | None) -> dict[str, NDArray]:
+    """The arrays of a file by the names of variables."""
+    if param_file is None:
+        return {}
+    loaded = ndarray.load(param_file)
+    if not isinstance(loaded, dict):
+        raise MXNetError(
+            f"{os.fspath(param_file)}: expected named parameters, found a plain list of {len(loaded)} arrays"
+        )
+    return {n.removeprefix("arg:").removeprefix("aux:"): x for n, x in loaded.items()}
+
+
+# Names of operators' inputs whose variables hold what a network has learnt.
+_LEARNT = frozenset(
+    ["weight", "bias", "gamma", "beta", "moving_mean", "moving_var", "moving_avg", "parameters"]
+)
+
+
+def _find_inputs(sym: Symbol, values: Mapping[str, NDArray], where: str) -> list[str]:
+    """Names of the variables of a symbol that are its inputs.
+
+    Raises
+    ------
+    MXNetError : there are none.
+    """
+    read_as: dict[str, set[str]] = {}
+    for node in sym.nodes():
+        if node.op is not None:
+            for role, (source, _) in zip(node.argument_names(), node.inputs, strict=True):
+                if source.op is None:
+                    read_as.setdefault(source.name, set()).add(role)
+    labels = sym.list_labels()
+    free = [n for n in sym.list_inputs() if n not in values and n not in labels]
+    found = [n for n in free if not read_as.get(n, {"data"}) <= _LEARNT]
+    if not found:
+        raise MXNetError(f"{where}: no inputs found, because every variable has a value; give input_names")
+    return found

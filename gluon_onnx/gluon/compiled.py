@@ -1,0 +1,224 @@
+"""The compiled form of a hybrid block: its graph as a function for training, and with fixed parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from operator import attrgetter
+from typing import Any
+
+from .._runtime import random_state
+from .._runtime.function import BakedFunction, SymbolFunction
+from .._runtime.session import Executable, Raw, raw_dtype, raw_shape, to_numpy
+from .._tape import state
+from ..base import MXNetError
+from ..context import Context
+from ..ndarray import NDArray
+from ..ndarray.dispatch import call, device_of
+from ..ndarray.ndarray import wrap
+from ..symbol import Symbol
+from .parameter import DeferredInitializationError, Parameter
+from .structure import Structure, flatten, regroup
+
+__all__ = ["CompiledBlock"]
+
+_BAKE_AFTER = 2  # inference calls with unchanged parameters before those of a block that trains are fixed
+
+_count = attrgetter("count")
+
+
+class _Inference:
+    """Inference on one context with the parameters as they are at one moment.
+
+    Parameters
+    ----------
+    arrays : the parameters' arrays.
+    make : makes the function; it is not called before the first run.
+    """
+
+    def __init__(self, ctx: Context, arrays: Sequence[NDArray], make: Callable[[], BakedFunction]) -> None:
+        self.ctx = ctx
+        self.calls = 0
+        self.replaced = Parameter.replaced
+        self._make = make
+        self._device = device_of(ctx)
+        self._versions = [x._version for x in arrays]
+        self._counts = list(map(_count, self._versions))
+        self._function: BakedFunction | None = None
+        self._executables: dict[Any, tuple[Executable, bool, int]] = {}
+
+    def is_valid(self) -> bool:
+        """Whether no parameter was written to, or replaced."""
+        return self.replaced == Parameter.replaced and list(map(_count, self._versions)) == self._counts
+
+    def is_of(self, arrays: Sequence[NDArray]) -> bool:
+        """Whether the parameters are these arrays, unchanged."""
+        same = len(arrays) == len(self._versions) and all(
+            x._version is v for x, v in zip(arrays, self._versions, strict=True)
+        )
+        if same:
+            self.replaced = Parameter.replaced
+        return same and self.is_valid()
+
+    def run(self, raws: list[Raw]) -> list[NDArray]:
+        """Outputs for the raw values of the inputs."""
+        if self._device[0] == "cpu":
+            key: Any = [(x.dtype, x.shape) for x in raws]
+        else:
+            key = [(raw_dtype(x), raw_shape(x)) for x in raws]
+        key = tuple(key)
+        found = self._executables.get(key)
+        if found is None:
+            if self._function is None:
+                self._function = self._make()
+            special = self._function.specialize(key, False)
+            program = special.program
+            found = special.executable(self._device), program.uses_random_key, program.visible
+            self._executables[key] = found
+        executable, random, visible = found
+        if random:
+            raws = [*raws, random_state.next_key()]
+        ctx = self.ctx
+        return [wrap(r, ctx) for r in executable(raws)[:visible]]
+
+
+class CompiledBlock:
+    """A traced graph as compiled functions.
+
+    Attributes
+    ----------
+    inputs : element type and shape of every input of a call.
+
+    Parameters
+    ----------
+    inputs : names of the graph's inputs.
+    params : the block's parameters by name.
+    labels : variables that have no value (see `Symbol.list_labels`): the block cannot be trained.
+    in_format, out_format : structure of arguments and results.
+    static_shape : compile for every shape anew.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        inputs: Sequence[str],
+        out: Symbol,
+        params: Mapping[str, Parameter],
+        labels: Collection[str],
+        in_format: Structure,
+        out_format: Structure,
+        static_shape: bool,
+    ) -> None:
+        self.name = name
+        self.function = SymbolFunction(out, static_shape, name, labels)
+        self.inputs: list[tuple[Any, tuple[int, ...]]] = []
+        self._out = out
+        self._labels = labels
+        self._in_format = in_format
+        self._out_format = out_format
+        self._static_shape = static_shape
+        flat = isinstance(in_format, list) and all(part == -1 for part in in_format)
+        self._arity = len(in_format) if flat else -1  # number of arguments, where each is one array
+        self._in_order = [inputs.index(n) for n in self.function.names if n in inputs]
+        self._order: list[tuple[bool, Any]] = []
+        for n in self.function.names:
+            if n in inputs:
+                self._order.append((True, inputs.index(n)))
+            elif n in params:
+                self._order.append((False, params[n]))
+            else:
+                raise MXNetError(
+                    f"{name}: the traced graph has an unknown input {n!r}; expected one of the inputs "
+                    f"{list(inputs)} or a parameter of the block"
+                )
+        self._first_input = next((i for i, (is_input, _) in enumerate(self._order) if is_input), 0)
+        self._inferences: dict[Context, _Inference] = {}
+        self._latest: _Inference | None = None
+        self._trains = False  # the parameters change between calls
+        self._plain = self._in_order == list(range(len(inputs)))
+
+    def quick(self, args: Sequence[Any]) -> Any:
+        """The result of an inference call like the one before; None where `__call__` must look closer."""
+        latest = self._latest
+        if latest is None or state.recording or state.training or len(args) != self._arity:
+            return None
+        ctx = latest.ctx
+        raws = []
+        for x in args:
+            if type(x) is not NDArray or (x._ctx is not ctx and x._ctx != ctx):
+                return None
+            raws.append(x._raw)
+        if not latest.is_valid():
+            self._latest = None
+            return None
+        results = latest.run(raws if self._plain else [raws[i] for i in self._in_order])
+        return results[0] if self._out_format == -1 else regroup(results, self._out_format)[0]
+
+    def operands(self, args: Sequence[Any], finish_deferred: Callable[..., None]) -> list[NDArray]:
+        """The function's operands for a call with `args`.
+
+        Parameters
+        ----------
+        finish_deferred : initializes parameters whose shapes follow from the inputs.
+
+        Raises
+        ------
+        ValueError : the structure of the inputs is not that of the trace.
+        """
+        flat, structure = flatten(args, "input")
+        if structure != self._in_format:
+            raise ValueError(
+                f"{self.name}: the nested structure of the inputs changed since the block was hybridized: "
+                f"{structure} instead of {self._in_format}"
+            )
+        self.inputs = [(x.dtype, x.shape) for x in flat]
+        ctx = flat[0].context
+        try:
+            return [flat[x] if is_input else x.data(ctx) for is_input, x in self._order]
+        except DeferredInitializationError:
+            finish_deferred(args)
+            return [flat[x] if is_input else x.data(ctx) for is_input, x in self._order]
+
+    def __call__(self, operands: Sequence[NDArray], fixed: bool = True) -> Any:
+        """The results in the structure of the trace.
+
+        Parameters
+        ----------
+        fixed : whether the parameters may be built in, where nothing is recorded.
+
+        Raises
+        ------
+        MXNetError : the call is recorded, and the graph has a loss without a label.
+        """
+        ctx = operands[self._first_input].context
+        if state.recording or state.training:
+            self._trains = True
+            self._latest = None
+            if state.recording and self._labels:
+                raise MXNetError(
+                    f"{self.name}: cannot be trained, because the labels {list(self._labels)} of its loss layers are "
+                    "not among its inputs; name them in input_names, after the data"
+                )
+        arrays = [x for (is_input, _), x in zip(self._order, operands, strict=True) if is_input]
+        fixed = fixed and not (state.recording or state.training) and all(x.context == ctx for x in arrays)
+        inference = self._steady(ctx, operands) if fixed else None
+        if inference is None:
+            results = call(self.function, operands, train=state.training, ctx=ctx)
+        else:
+            results = inference.run([x._raw for x in arrays])
+            self._latest = inference
+        return regroup(results, self._out_format)[0]
+
+    def _steady(self, ctx: Context, operands: Sequence[NDArray]) -> _Inference | None:
+        """The inference to use; None while the parameters of a block that trains may change soon."""
+        arrays = [x for (is_input, _), x in zip(self._order, operands, strict=True) if not is_input]
+        found = self._inferences.get(ctx)
+        if found is None or not found.is_of(arrays):
+            self._trains = self._trains or found is not None
+            found = self._inferences[ctx] = _Inference(ctx, arrays, lambda: self._baked(arrays))
+        found.calls += 1
+        return found if not self._trains or found.calls > _BAKE_AFTER else None
+
+    def _baked(self, arrays: Sequence[NDArray]) -> BakedFunction:
+        names = [n for n, (is_input, _) in zip(self.function.names, self._order, strict=True) if not is_input]
+        values = {n: to_numpy(x._raw) for n, x in zip(names, arrays, strict=True)}
+        return BakedFunction(self._out, values, self._static_shape, self.name, self._labels)

@@ -22,8 +22,20 @@ import numpy as np
 from .builder import Builder, Tensor
 from .dims import DimLike, prod
 from .program import random_key
+from .ranges import numbers
+from .special import polynomial
 
-__all__ = ["bernoulli", "bits", "normal", "uniform", "words"]
+__all__ = [
+    "bernoulli",
+    "bits",
+    "draw_key",
+    "normal",
+    "step_key",
+    "uniform",
+    "uniform_open",
+    "words",
+    "working_type",
+]
 
 _COLUMNS = 256
 _WEYL = 0x9E3779B9  # 2 ** 32 divided by the golden ratio: distinct draws get well-separated constants
@@ -59,26 +71,34 @@ def _base_key(g: Builder) -> Tensor:
     return g.random_base
 
 
-def _draw_key(g: Builder) -> tuple[Tensor, Tensor]:
-    """The key of the next draw: two words of shape (1,)."""
+def draw_key(g: Builder) -> Tensor:
+    """The key of a new draw: uint32, shape (2,)."""
     base, number = _base_key(g), g.draws
     g.draws += 1
     offsets = np.array([_WEYL * (2 * number + 1), _WEYL * (2 * number + 2)], np.uint64).astype(np.uint32)
-    key = _mix(g, base + g.const(offsets))
-    return g.slice(key, [0], [0], [1]), g.slice(key, [0], [1], [2])
+    return _mix(g, base + g.const(offsets))
 
 
-def words(g: Builder, count: DimLike) -> Tensor:
-    """Random 32-bit words of a new draw: uint32, shape (rows, 256), with at least `count` elements.
+def step_key(g: Builder, key: Tensor, step: Tensor, part: int = 0) -> Tensor:
+    """The key of a draw inside a loop: one for each iteration `step` (int64, no axes) and `part` of its body."""
+    offset = g.cast(step, np.uint32) * _u32(g, _MULTIPLIERS[0])
+    parts = np.array([_WEYL * (2 * part + 1), _WEYL * (2 * part + 2)], np.uint64).astype(np.uint32)
+    return _mix(g, (key + offset) * _u32(g, _MULTIPLIERS[1]) + g.const(parts))
 
-    The low bits of a word are weaker than the high ones; use words by comparison or as fractions of 2 ** 32.
+
+def words(g: Builder, count: DimLike, key: Tensor | None = None) -> Tensor:
+    """Random 32-bit words: uint32, shape (rows, 256), with at least `count` elements.
+
+    Without a `key` this is a new draw. The low bits of a word are weaker than the high ones; use words by
+    comparison or as fractions of 2 ** 32.
     """
-    first, second = _draw_key(g)
+    if key is None:
+        key = draw_key(g)
+    first, second = g.slice(key, [0], [0], [1]), g.slice(key, [0], [1], [2])
     rows = (count + (_COLUMNS - 1)) // _COLUMNS
     lines = rows + _COLUMNS
-    size = g.squeeze(g.dim(2 * lines), 0)
-    index = g.op("Range", g.const(np.int64(0)), size, g.const(np.int64(1)))
-    hashed = _mix(g, _mix(g, g.cast(index, np.uint32) + first) + second)
+    index = numbers(g, 2 * lines, np.uint32)
+    hashed = _mix(g, _mix(g, index + first) + second)
     table = g.with_dims("Reshape", (2, lines, 1), hashed, g.ints(2, -1, 1))
 
     def part(number: int, begin: DimLike, end: DimLike) -> Tensor:
@@ -98,9 +118,9 @@ def _shaped(g: Builder, x: Tensor, dims: Sequence[DimLike]) -> Tensor:
     return g.reshape(flat if total == count else g.slice(flat, [0], [0], [count]), dims)
 
 
-def bits(g: Builder, dims: Sequence[DimLike]) -> Tensor:
+def bits(g: Builder, dims: Sequence[DimLike], key: Tensor | None = None) -> Tensor:
     """Random words of shape `dims`, every bit as good as any other."""
-    return _shaped(g, _fold(g, words(g, prod(dims)), 15), dims)
+    return _shaped(g, _fold(g, words(g, prod(dims), key), 15), dims)
 
 
 def bernoulli(g: Builder, dims: Sequence[DimLike], probability: float) -> Tensor:
@@ -111,14 +131,15 @@ def bernoulli(g: Builder, dims: Sequence[DimLike], probability: float) -> Tensor
     return _shaped(g, g.op("Less", words(g, prod(dims)), _u32(g, limit)), dims)
 
 
-def _fraction(g: Builder, count: DimLike, dt: np.dtype[Any]) -> Tensor:
+def _fraction(g: Builder, count: DimLike, dt: np.dtype[Any], key: Tensor | None) -> Tensor:
     """Uniform in [0, 1), shape (rows, 256), with the precision of `dt` (float32 or float64)."""
-    high = g.cast(words(g, count), dt)
     if dt == np.float64:
-        low = g.cast(words(g, count), dt)
-        return (high + low * 2.0**-32) * (2.0**-32 * (1 - 2.0**-53))
+        if key is None:
+            key = draw_key(g)
+        low = g.cast(words(g, count, _mix(g, key)), dt)
+        return (g.cast(words(g, count, key), dt) + low * 2.0**-32) * (2.0**-32 * (1 - 2.0**-53))
     # The largest words round up to 2 ** 32; the last factor keeps them below 1.
-    return high * (2.0**-32 * (1 - 2.0**-24))
+    return g.cast(words(g, count, key), dt) * (2.0**-32 * (1 - 2.0**-24))
 
 
 def working_type(dt: Any) -> np.dtype[Any]:
@@ -126,50 +147,45 @@ def working_type(dt: Any) -> np.dtype[Any]:
     return np.dtype(np.float64) if np.dtype(dt) == np.float64 else np.dtype(np.float32)
 
 
-def uniform(g: Builder, dims: Sequence[DimLike], dt: Any = np.float32) -> Tensor:
+def uniform(g: Builder, dims: Sequence[DimLike], dt: Any = np.float32, key: Tensor | None = None) -> Tensor:
     """Uniform in [0, 1), of floating type `dt` and shape `dims`."""
     dt = np.dtype(dt)
-    x = _shaped(g, _fraction(g, prod(dims), working_type(dt)), dims)
+    x = _shaped(g, _fraction(g, prod(dims), working_type(dt), key), dims)
     if dt.itemsize == 2:  # rounding to a short type must not reach 1
         x = g.op("Min", x, g.const(1 - 2.0**-8 if dt.name == "bfloat16" else 1 - 2.0**-11, x.dt))
     return g.cast(x, dt)
 
 
-def uniform_open(g: Builder, dims: Sequence[DimLike], dt: Any = np.float32) -> Tensor:
+def uniform_open(
+    g: Builder, dims: Sequence[DimLike], dt: Any = np.float32, key: Tensor | None = None
+) -> Tensor:
     """Uniform in (0, 1], precise near 0, of type float32 or float64: safe as the operand of a logarithm."""
-    dt = np.dtype(dt)
-    return _shaped(g, _open_fraction(g, _fraction(g, prod(dims), dt)), dims)
+    return _shaped(g, _open_fraction(_fraction(g, prod(dims), np.dtype(dt), key)), dims)
 
 
-def _open_fraction(g: Builder, x: Tensor) -> Tensor:
+def _open_fraction(x: Tensor) -> Tensor:
     return x + (2.0**-54 if x.dt == np.float64 else 2.0**-33)
 
 
-# sin(pi / 2 * t) / t and cos(pi / 2 * t) as polynomials in t * t for -1 <= t <= 1 (Chebyshev fit, error below 1e-8).
-_SIN = (1.57079632007, -0.645963760438, 0.0796899226005, -0.0046741506689, 0.000151675117778)
+# sin(pi / 2 * t) / t and cos(pi / 2 * t) as polynomials in t * t for -1 <= t <= 1 (Chebyshev
+# fit, error below 1e-8), highest power first.
+_SIN = (0.000151675117778, -0.0046741506689, 0.0796899226005, -0.645963760438, 1.57079632007)
 _COS = (
-    0.99999999978,
-    -1.23370053427,
-    0.253669322472,
-    -0.0208626875477,
-    0.000917723882129,
     -2.38245355105e-05,
+    0.000917723882129,
+    -0.0208626875477,
+    0.253669322472,
+    -1.23370053427,
+    0.99999999978,
 )
 
 
-def _polynomial(x: Tensor, coefficients: Sequence[float]) -> Tensor:
-    result = x * coefficients[-1] + coefficients[-2]
-    for c in coefficients[-3::-1]:
-        result = result * x + c
-    return result
-
-
-def normal(g: Builder, dims: Sequence[DimLike], dt: Any = np.float32) -> Tensor:
+def normal(g: Builder, dims: Sequence[DimLike], dt: Any = np.float32, key: Tensor | None = None) -> Tensor:
     """Normal with mean 0 and standard deviation 1, of floating type `dt` and shape `dims` (Box and Muller's method)."""
     work = working_type(dt)
     half = _COLUMNS // 2
-    x = _fraction(g, prod(dims), work)
-    radius = g.op("Sqrt", g.op("Log", _open_fraction(g, g.slice(x, [1], [0], [half]))) * -2.0)
+    x = _fraction(g, prod(dims), work, key)
+    radius = g.op("Sqrt", g.op("Log", _open_fraction(g.slice(x, [1], [0], [half]))) * -2.0)
     angle = g.slice(x, [1], [half], [_COLUMNS])
     if work == np.float64:
         turn = angle * (2.0 * math.pi)
@@ -177,6 +193,6 @@ def normal(g: Builder, dims: Sequence[DimLike], dt: Any = np.float32) -> Tensor:
     else:  # of half the angle, by polynomials, which are ten times faster than ONNX Runtime's functions
         t = angle * 2.0 - 1.0
         square = t * t
-        s, c = t * _polynomial(square, _SIN), _polynomial(square, _COS)
+        s, c = t * polynomial(square, _SIN), polynomial(square, _COS)
         sine, cosine = s * c * 2.0, c * c * 2.0 - 1.0
     return g.cast(_shaped(g, g.op("Concat", radius * cosine, radius * sine, axis=1), dims), dt)

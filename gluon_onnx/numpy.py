@@ -18,7 +18,7 @@ _WHY = (
 class ndarray:
     """The array class of `mx.np`. No array is an instance of it."""
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> NoReturn:  # type: ignore[misc]
+    def __new__(cls, *args: Any, **kwargs: Any) -> NoReturn:
         raise MXNetError(f"cannot make a {cls.__module__}.{cls.__name__}: {_WHY}")
 
 

@@ -81,11 +81,11 @@ def _decorate(target: T, wrap: Callable[[Callable[..., Any]], Callable[..., Any]
         if isinstance(member, staticmethod | classmethod):
             setattr(target, key, type(member)(wrap(member.__func__)))
         elif isinstance(member, property):
-            parts = [f and wrap(f) for f in (member.fget, member.fset, member.fdel)]
-            setattr(target, key, property(*parts, doc=member.__doc__))
+            get, set_, delete = (f and wrap(f) for f in (member.fget, member.fset, member.fdel))
+            setattr(target, key, property(get, set_, delete, member.__doc__))
         elif inspect.isfunction(member):
             setattr(target, key, wrap(member))
-    return target  # type: ignore[return-value]
+    return target
 
 
 def use_np_shape(func: T) -> T:
@@ -220,7 +220,7 @@ def get_cuda_compute_capability(ctx: Context) -> int:
     ValueError : `ctx` is not a GPU.
     MXNetError : the CUDA driver is missing or refuses.
     """
-    if not (isinstance(ctx, Context) and ctx.on_gpu):
+    if not ctx.on_gpu:
         raise ValueError(f"expected a gpu context, got {ctx!r}")
     name = "nvcuda.dll" if os.name == "nt" else "libcuda.so.1"
     try:

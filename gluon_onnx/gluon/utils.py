@@ -92,15 +92,15 @@ def clip_global_norm(arrays: Sequence[NDArray], max_norm: float, check_isfinite:
     ctx = arrays[0].context
     squares = [ndarray.dot(x, x) for x in (a.reshape((-1,)) for a in arrays)]
     norm = ndarray.sqrt(ndarray.add_n(*[x.as_in_context(ctx) for x in squares]))
-    total = norm.asscalar() if check_isfinite else None
-    if check_isfinite and not np.isfinite(total):
+    result = norm.asscalar() if check_isfinite else norm
+    if check_isfinite and not np.isfinite(result):
         warnings.warn(
             "nan or inf is detected. Clipping results will be undefined.", UserWarning, stacklevel=2
         )
     scale = ndarray.broadcast_minimum(max_norm / (norm + 1e-8), ndarray.ones_like(norm))
     for a in arrays:
         a *= scale.as_in_context(a.context)
-    return total if check_isfinite else norm
+    return result
 
 
 # -- files --------------------------------------------------------------------------------------------

@@ -148,7 +148,7 @@ def get_mnist_iterator(
     from ..io import MNISTIter
 
     get_mnist_ubyte()
-    common = {"input_shape": input_shape, "batch_size": batch_size, "flat": len(input_shape) != 3}
+    common: dict[str, Any] = {"input_shape": input_shape, "batch_size": batch_size, "flat": len(input_shape) != 3}
     paths = [os.path.join("data", name) for name in _MNIST]
     return (
         MNISTIter(

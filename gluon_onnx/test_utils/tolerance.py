@@ -56,7 +56,8 @@ def default_numeric_eps() -> dict[np.dtype[Any], float]:
 
 def effective_dtype(dat: Any) -> np.dtype[Any]:
     """The element type whose tolerance suits `dat`: its own, as ONNX Runtime computes in full precision."""
-    return np.dtype(dat.dtype)
+    dtype: np.dtype[Any] = np.dtype(dat.dtype)
+    return dtype
 
 
 def get_tolerance(dat: Any, tol: Tolerance, default_tol: Mapping[np.dtype[Any], float]) -> float:

@@ -17,15 +17,13 @@ __all__ = [
 ]  # fmt: skip
 
 
-class _Stack:
+class _Stack(Block):
     """What `Sequential` and `HybridSequential` share: children in order, as in a list."""
-
-    _children: dict[str, Any]
 
     def add(self, *blocks: Any) -> None:
         """Put blocks on top of the stack."""
         for block in blocks:
-            self.register_child(block)  # type: ignore[attr-defined]
+            self.register_child(block)
 
     def __repr__(self) -> str:
         lines = [f"  ({key}): {_indent(repr(block), 2)}" for key, block in self._children.items()]
@@ -35,8 +33,8 @@ class _Stack:
         layers = list(self._children.values())[key]
         if not isinstance(layers, list):
             return layers
-        part = type(self)(prefix=self._prefix)  # type: ignore[call-arg,attr-defined]
-        with part.name_scope():  # type: ignore[attr-defined]
+        part = type(self)(prefix=self._prefix)
+        with part.name_scope():
             part.add(*layers)
         return part
 
@@ -47,7 +45,7 @@ class _Stack:
         return len(self._children)
 
 
-class Sequential(_Stack, Block):
+class Sequential(_Stack):
     """Blocks one after the other.
 
     Indexing gives a block, slicing a `Sequential` of the same blocks.
@@ -146,7 +144,9 @@ class Dense(HybridBlock):
         return out if self.act is None else self.act(out)
 
     def __repr__(self) -> str:
-        out, inner = self.weight.shape
+        shape = self.weight.shape
+        assert shape is not None
+        out, inner = shape
         return f"{type(self).__name__}({inner or None} -> {out}, {self.act or 'linear'})"
 
 

@@ -111,17 +111,24 @@ def label_of(program: Program) -> tuple[str, bool]:
 
 
 def _node_events(rows: Sequence[dict[str, Any]], program: Program, origin: int) -> list[Event]:
-    """The kernels in a profile of ONNX Runtime, named by the operators that they compute."""
+    """The operators in a profile of ONNX Runtime: kernels that follow one another for one Symbol node, together."""
     origin_of = _by_node(program)
-    events = []
+    events: list[Event] = []
+    last = ""  # the node of the kernel before, in the same run
     for row in rows:
-        if row.get("cat") == "Node" and row["name"].endswith("_kernel_time"):
-            kernel = row["name"].removesuffix("_kernel_time")
-            name, node = origin_of(kernel)
-            args = {"kernel": kernel, "node": node, **{k: row["args"].get(k, "") for k in ("op_name", "provider")}}
-            start, duration = origin + int(row["ts"]) * 1000, int(row["dur"]) * 1000
-            label = name or args["op_name"] or kernel
-            events.append(Event(label, "operator", start, duration, thread=int(row["tid"]), args=args))
+        if row.get("cat") != "Node" or not row["name"].endswith("_kernel_time"):
+            last = ""
+            continue
+        kernel = row["name"].removesuffix("_kernel_time")
+        name, node = origin_of(kernel)
+        start, duration = origin + int(row["ts"]) * 1000, int(row["dur"]) * 1000
+        args = {"kernel": kernel, "node": node, **{k: row["args"].get(k, "") for k in ("op_name", "provider")}}
+        if node and node == last and events[-1].name == name:
+            args["kernel"] = f"{events[-1].args['kernel']}, {kernel}"
+            start, duration = events[-1].start, events.pop().duration + duration
+        label = name or args["op_name"] or kernel
+        events.append(Event(label, "operator", start, duration, thread=int(row["tid"]), args=args))
+        last = node
     return events
 
 

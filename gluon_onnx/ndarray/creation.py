@@ -180,7 +180,7 @@ def waitall() -> None:
 
 
 def from_numpy(ndarray: np.ndarray[Any, Any], zero_copy: bool = True) -> NDArray:
-    """An array of a NumPy array's element type; with `zero_copy` it shares the memory.
+    """An array of a NumPy array's element type; with `zero_copy` it shares the memory, if that is writable.
 
     Raises
     ------
@@ -190,9 +190,9 @@ def from_numpy(ndarray: np.ndarray[Any, Any], zero_copy: bool = True) -> NDArray
         return wrap(np.array(ndarray, order="C"), Context("cpu", 0))
     if not ndarray.flags.c_contiguous:
         raise ValueError("from_numpy with zero_copy needs a C-contiguous array")
-    ndarray.flags.writeable = False  # the memory now belongs to the NDArray
     view = ndarray.view()
-    return wrap(np.array(view) if not view.flags.owndata and view.base is None else view, Context("cpu", 0))
+    ndarray.flags.writeable = False  # the memory now belongs to the NDArray
+    return wrap(view if view.flags.writeable else np.array(view), Context("cpu", 0))
 
 
 def to_dlpack_for_read(data: NDArray) -> Any:

@@ -34,6 +34,7 @@ from typing import Any
 import numpy as np
 
 from ... import ndarray, random
+from ..._runtime.session import to_numpy
 from ...base import MXNetError
 from ...ndarray import NDArray
 
@@ -66,13 +67,13 @@ def load(dataset: Any, batchify_fn: Callable[[list[Any]], Any], samples: Sequenc
 
 
 def _rebuild(values: np.ndarray[Any, Any]) -> NDArray:
-    return ndarray.array(values, dtype=values.dtype)
+    return ndarray.from_numpy(np.ascontiguousarray(values))
 
 
 class _Pickler(pickle.Pickler):
     def reducer_override(self, obj: Any) -> Any:
         if type(obj) is NDArray:
-            return _rebuild, (np.ascontiguousarray(obj.asnumpy()).reshape(obj.shape),)
+            return _rebuild, (to_numpy(obj._raw),)
         return NotImplemented
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ... import ndarray
+from ...context import cpu, current_context
 from ...ndarray import NDArray
 
 __all__ = ["Append", "AsList", "Group", "Pad", "Stack"]
@@ -18,8 +19,11 @@ def _as_numpy(sample: Any) -> np.ndarray[Any, Any]:
     return values
 
 
-def _as_ndarray(values: np.ndarray[Any, Any], like: Any) -> NDArray:
-    ctx = like.context if isinstance(like, NDArray) else None
+def _as_ndarray(values: np.ndarray[Any, Any], like: Any, fresh: bool = True) -> NDArray:
+    """An NDArray where `like` is; `fresh` values are not copied, for nobody else has them."""
+    ctx = like.context if isinstance(like, NDArray) else current_context()
+    if fresh and values.ndim and ctx == cpu():
+        return ndarray.from_numpy(values)
     return ndarray.array(values, ctx=ctx, dtype=values.dtype)
 
 
@@ -128,7 +132,7 @@ class Append:
         arrays = [_as_numpy(sample) for sample in data]
         if self._expand:
             arrays = [np.expand_dims(array, self._batch_axis) for array in arrays]
-        return [_as_ndarray(array, sample) for array, sample in zip(arrays, data, strict=True)]
+        return [_as_ndarray(array, sample, False) for array, sample in zip(arrays, data, strict=True)]
 
 
 class Group:

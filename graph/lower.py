@@ -93,14 +93,20 @@ def lower_operator(
     train: bool = False,
     dynamic: Sequence[str] = (),
 ) -> Program:
-    """The program of one operator call: inputs, then the `dynamic` parameters as float64 scalars."""
+    """The program of one operator call.
+
+    Parameters
+    ----------
+    specs : the inputs, then the `dynamic` parameters: numbers as float64 without axes, tuples as vectors.
+    """
     g = Builder()
     g.train = train
-    names = op.argument_names(attrs, len(specs))
-    if len(names) != len(specs):
-        raise GraphError(f"operator {op.name}: expected inputs {names}, got {len(specs)} arrays")
+    count = len(specs) - len(dynamic)
+    names = op.argument_names(attrs, count)
+    if len(names) != count:
+        raise GraphError(f"operator {op.name}: expected inputs {names}, got {count} arrays")
     with g.scope("", op=op.name):
-        inputs = [g.input(n, dt, dims) for n, (dt, dims) in zip(names, specs, strict=True)]
-        scalars = {p: g.input(f"param_{p}", np.float64, ()) for p in dynamic}
+        inputs = [g.input(n, dt, dims) for n, (dt, dims) in zip(names, specs[:count], strict=True)]
+        scalars = {p: g.input(f"param_{p}", *spec) for p, spec in zip(dynamic, specs[count:], strict=True)}
         results = op.lower(g, inputs, attrs, names, scalars)
     return finish(g, results, names=[f"output{i}" for i in range(len(results))])

@@ -160,7 +160,6 @@ class OperatorFunction(Function):
         self.name = op.name
 
     def build(self, specs: Sequence[TensorSpec], train: bool) -> Program:
-        specs = specs[: len(specs) - len(self.dynamic)]
         return lower_operator(self.op, self.attrs, specs, train, self.dynamic)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import autograd, initializer, ndarray, symbol
+from .._tape import Version
 from ..base import MXNetError
 from ..context import Context, cpu, current_context
 from ..ndarray import NDArray
@@ -47,8 +48,6 @@ class Parameter:
     differentiable : False fixes `grad_req` to "null".
     """
 
-    replaced = 0  # how often any parameter's arrays were replaced by others
-
     def __init__(
         self,
         name: str,
@@ -65,7 +64,7 @@ class Parameter:
     ) -> None:
         for what, value in (("stype", stype), ("grad_stype", grad_stype)):
             if value not in ("default", "row_sparse", "csr"):
-                raise ValueError(
+                raise AssertionError(
                     f"parameter {name!r}: {what} must be 'default', 'row_sparse' or 'csr', got {value!r}"
                 )
             if value != "default":
@@ -222,18 +221,13 @@ class Parameter:
         with autograd.pause():
             if data is None:
                 data = ndarray.zeros(self.shape or (), dtype=self.dtype, ctx=cpu())
-                own = initializer.create(init) if isinstance(init, str) else init
-                attrs = (
-                    {"__init__": own.dumps() if hasattr(own, "dumps") else own}
-                    if own is not None
-                    else {"__init__": ""}
-                )
-                initializer.create(default_init)(initializer.InitDesc(self.name, attrs), data)
+                desc = initializer.InitDesc(self.name, {"__init__": "" if init is None else init})
+                initializer.create(default_init)(desc, data)
             self._init_impl(data, contexts)
 
     def _init_impl(self, data: NDArray, contexts: Sequence[Context]) -> None:
         self._data = OrderedDict((c, data.copyto(c)) for c in contexts)
-        Parameter.replaced += 1
+        Version.epoch += 1
         self._init_grad()
 
     def _init_grad(self) -> None:
@@ -437,7 +431,7 @@ class Parameter:
             return
         with autograd.pause():
             self._data = OrderedDict((c, x.astype(dtype)) for c, x in self._data.items())
-            Parameter.replaced += 1
+            Version.epoch += 1
             self._init_grad()
 
     def var(self) -> Symbol:

@@ -19,7 +19,7 @@ def flatten(values: Any, what: str) -> tuple[list[Any], Structure]:
 
     Raises
     ------
-    TypeError : a leaf is neither NDArray, Symbol nor None; `what` says whose value it is.
+    ValueError : a leaf is neither NDArray, Symbol nor None; `what` says whose value it is.
     """
     if values is None:
         return [], None
@@ -29,7 +29,7 @@ def flatten(values: Any, what: str) -> tuple[list[Any], Structure]:
         n = len(values.list_outputs())
         return [values], -1 if n == 1 else n
     if not isinstance(values, list | tuple):
-        raise TypeError(
+        raise ValueError(
             f"{what} must be (nested lists of) NDArrays or Symbols, got {values!r} of type "
             f"{type(values).__name__}"
         )

@@ -82,7 +82,7 @@ class Tensor(ir.Value):
         return self.builder.op("Neg", self)
 
 
-Operand = Tensor | float | int | bool | np.ndarray
+Operand = Tensor | float | int | bool | np.ndarray | np.generic
 
 
 class CustomFunction:

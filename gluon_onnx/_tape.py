@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -33,12 +33,31 @@ state = _State()  # per thread: whether calls are recorded, and whether operator
 
 
 class Version:
-    """Counts the writes to one block of memory; all views of it share the counter."""
+    """Counts the writes to one block of memory; all views of it share the counter.
 
-    __slots__ = ("count",)
+    Attributes
+    ----------
+    watched : whether its writes count for `epoch`.
+    epoch : number of writes to all memory that is watched, or was replaced by other.
+    """
+
+    __slots__ = ("_count", "watched")
+    epoch: ClassVar[int] = 0
 
     def __init__(self) -> None:
-        self.count = 0
+        self._count = 0
+        self.watched = False
+
+    @property
+    def count(self) -> int:
+        """Number of writes."""
+        return self._count
+
+    @count.setter
+    def count(self, value: int) -> None:
+        self._count = value
+        if self.watched:
+            Version.epoch += 1
 
 
 class Place:

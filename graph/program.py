@@ -75,9 +75,8 @@ class Program:
         )
         return ir.Model(graph, ir_version=IR_VERSION, producer_name="gluon-onnx")
 
-    @cached_property
-    def model(self) -> onnx.ModelProto:
-        """The program as an ONNX model that ONNX Runtime has kernels for, with all macro nodes expanded."""
+    def _owned(self) -> ir.Model:
+        """A model of onnx_ir of its own that ONNX Runtime has kernels for, with all macro nodes expanded."""
         from .passes.kernels import with_kernels
 
         fresh = with_kernels(self.expanded())
@@ -86,7 +85,35 @@ class Program:
             values = open_inputs(builder, self)
             builder.replay(self.nodes, values)
             fresh = reseal(builder, self, values)
-        return ir.serde.serialize_model(fresh.to_ir())
+        return fresh.to_ir()
+
+    @cached_property
+    def model(self) -> onnx.ModelProto:
+        """The program as an ONNX model that ONNX Runtime has kernels for, with all macro nodes expanded."""
+        return ir.serde.serialize_model(self._owned())
+
+    def detached(self, least: int) -> tuple[onnx.ModelProto, dict[str, np.ndarray[Any, Any]]]:
+        """The model without its large constants, and these by name.
+
+        Parameters
+        ----------
+        least : size in bytes from which on a constant is large. In the model it is declared as external data.
+        """
+        model = self._owned()
+        large: dict[str, np.ndarray[Any, Any]] = {}
+        for name, value in model.graph.initializers.items():
+            assert isinstance(value, Tensor) and value.const is not None
+            if value.const.nbytes >= least and value.const.dtype.kind in "fiub":
+                large[name] = value.const
+                value.const_value = ir.ExternalTensor(
+                    "memory",
+                    0,
+                    value.const.nbytes,
+                    ir.DataType.from_numpy(value.dt),
+                    shape=ir.Shape(value.const.shape),
+                    name=name,
+                )
+        return ir.serde.serialize_model(model), large
 
 
 def open_inputs(builder: Builder, program: Program) -> dict[ir.Value, Tensor]:

@@ -20,6 +20,7 @@ from ..graph.symbol import Symbol
 from .session import Device, Executable
 
 __all__ = [
+    "Signature",
     "BakedFunction",
     "Function",
     "OperatorFunction",

@@ -25,6 +25,7 @@ __all__ = ["Device", "Executable", "Raw", "clear", "from_numpy", "raw_dtype", "r
 Raw = Any  # what an NDArray holds: a NumPy array on the CPU, an OrtValue on a GPU
 
 _MAX_SESSIONS = 4096
+_LARGE = 1 << 12  # bytes of a constant that is handed to a session outside of its model
 _SMALL_WORK = 1 << 15  # programs whose tensors are all smaller run on the calling thread
 
 _lock = threading.RLock()
@@ -45,6 +46,11 @@ def _options(small: bool) -> onnxruntime.SessionOptions:
     return options
 
 
+def _inner(session: onnxruntime.InferenceSession) -> Any:
+    """The C object behind a session: its `run` does not look for missing inputs first, which the call does itself."""
+    return getattr(session, "_sess", session)
+
+
 class Executable:
     """A program compiled for a device. Thread-safe.
 
@@ -57,7 +63,9 @@ class Executable:
         self.device = device
         self.input_names = program.input_names
         self.output_names = program.output_names
+        self._on_gpu = device[0] == "gpu"
         self._session: Any = None
+        self._constants: list[Any] = []
         self._label: tuple[str, bool] | None = None
 
     def _make(self) -> Any:
@@ -71,15 +79,23 @@ class Executable:
             return self._session
 
     def _new_session(self, options: onnxruntime.SessionOptions) -> Any:
-        proto = self.program.model
+        proto, large = self.program.detached(_LARGE)
         self.output_names = [value.name for value in proto.graph.output]  # expansion may have renamed some
-        model = proto.SerializeToString()
+        # No bytes of large constants pass through protobuf, which also could not hold 2 GiB of them.
+        values = [onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(x)) for x in large.values()]
         try:
-            return onnxruntime.InferenceSession(
-                model, options, providers=devices.providers(self.device), enable_fallback=0
+            if large:
+                options.add_external_initializers(list(large), values)
+            session = onnxruntime.InferenceSession(
+                proto.SerializeToString(),
+                options,
+                providers=devices.providers(self.device),
+                enable_fallback=0,
             )
         except Exception as e:  # onnxruntime has one exception class per status code
             raise GraphError(f"ONNX Runtime refused the program: {e}") from e
+        self._constants = values  # the session reads some of them in place
+        return session
 
     def _small(self) -> bool:
         tensors = [t for node in self.program.nodes for t in node.outputs] + list(self.program.inputs)
@@ -104,12 +120,15 @@ class Executable:
             if trace.running:
                 return self._run_profiled(arrays)
             session = self._session or self._make()
-        if self.device[0] == "gpu":
+        if self._on_gpu:
             return self._run_bound(session, arrays)
+        names = self.input_names
         try:
-            result: list[Raw] = session.run(
-                self.output_names, dict(zip(self.input_names, arrays, strict=True))
-            )
+            if len(arrays) == 1 == len(names):
+                feed = {names[0]: arrays[0]}
+            else:
+                feed = dict(zip(names, arrays, strict=True))
+            result: list[Raw] = _inner(session).run(self.output_names, feed, None)
         except Exception as e:
             raise self._translated(e) from e
         return result

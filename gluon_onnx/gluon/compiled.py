@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from operator import attrgetter
 from typing import Any
 
+import numpy as np
+
 from .._runtime import random_state
-from .._runtime.function import BakedFunction, SymbolFunction
+from .._runtime.function import BakedFunction, Signature, SymbolFunction
 from .._runtime.session import Executable, Raw, raw_dtype, raw_shape, to_numpy
-from .._tape import state
+from .._tape import Version, state
 from ..base import MXNetError
 from ..context import Context
 from ..ndarray import NDArray
@@ -23,7 +24,10 @@ __all__ = ["CompiledBlock"]
 
 _BAKE_AFTER = 2  # inference calls with unchanged parameters before those of a block that trains are fixed
 
-_count = attrgetter("count")
+
+def _is_flat(structure: Structure) -> bool:
+    """Whether a structure is a list of single tensors."""
+    return isinstance(structure, list) and all(part == -1 for part in structure)
 
 
 class _Inference:
@@ -38,47 +42,48 @@ class _Inference:
     def __init__(self, ctx: Context, arrays: Sequence[NDArray], make: Callable[[], BakedFunction]) -> None:
         self.ctx = ctx
         self.calls = 0
-        self.replaced = Parameter.replaced
+        self.epoch = Version.epoch  # when the parameters were last known to be unchanged
         self._make = make
         self._device = device_of(ctx)
         self._versions = [x._version for x in arrays]
-        self._counts = list(map(_count, self._versions))
+        self._counts = [v.count for v in self._versions]
+        for v in self._versions:
+            v.watched = True
         self._function: BakedFunction | None = None
         self._executables: dict[Any, tuple[Executable, bool, int]] = {}
 
-    def is_valid(self) -> bool:
-        """Whether no parameter was written to, or replaced."""
-        return self.replaced == Parameter.replaced and list(map(_count, self._versions)) == self._counts
-
     def is_of(self, arrays: Sequence[NDArray]) -> bool:
         """Whether the parameters are these arrays, unchanged."""
-        same = len(arrays) == len(self._versions) and all(
-            x._version is v for x, v in zip(arrays, self._versions, strict=True)
-        )
-        if same:
-            self.replaced = Parameter.replaced
-        return same and self.is_valid()
+        epoch = Version.epoch
+        if [x._version for x in arrays] != self._versions or [
+            v.count for v in self._versions
+        ] != self._counts:
+            return False
+        self.epoch = epoch
+        return True
 
     def run(self, raws: list[Raw]) -> list[NDArray]:
         """Outputs for the raw values of the inputs."""
-        if self._device[0] == "cpu":
-            key: Any = [(x.dtype, x.shape) for x in raws]
+        first = raws[0]
+        if len(raws) == 1 and isinstance(first, np.ndarray):
+            key: Any = first.dtype, first.shape
         else:
-            key = [(raw_dtype(x), raw_shape(x)) for x in raws]
-        key = tuple(key)
+            key = tuple([(raw_dtype(x), raw_shape(x)) for x in raws])
         found = self._executables.get(key)
         if found is None:
-            if self._function is None:
-                self._function = self._make()
-            special = self._function.specialize(key, False)
-            program = special.program
-            found = special.executable(self._device), program.uses_random_key, program.visible
-            self._executables[key] = found
+            found = self._executables[key] = self._find(tuple((raw_dtype(x), raw_shape(x)) for x in raws))
         executable, random, visible = found
         if random:
             raws = [*raws, random_state.next_key()]
         ctx = self.ctx
         return [wrap(r, ctx) for r in executable(raws)[:visible]]
+
+    def _find(self, signature: Signature) -> tuple[Executable, bool, int]:
+        if self._function is None:
+            self._function = self._make()
+        special = self._function.specialize(signature, False)
+        program = special.program
+        return special.executable(self._device), program.uses_random_key, program.visible
 
 
 class CompiledBlock:
@@ -116,8 +121,10 @@ class CompiledBlock:
         self._in_format = in_format
         self._out_format = out_format
         self._static_shape = static_shape
-        flat = isinstance(in_format, list) and all(part == -1 for part in in_format)
-        self._arity = len(in_format) if flat else -1  # number of arguments, where each is one array
+        self._arity = (
+            len(in_format) if _is_flat(in_format) else -1
+        )  # number of arguments, where each is one array
+        self._flat_out = _is_flat(out_format)
         self._in_order = [inputs.index(n) for n in self.function.names if n in inputs]
         self._order: list[tuple[bool, Any]] = []
         for n in self.function.names:
@@ -139,7 +146,9 @@ class CompiledBlock:
     def quick(self, args: Sequence[Any]) -> Any:
         """The result of an inference call like the one before; None where `__call__` must look closer."""
         latest = self._latest
-        if latest is None or state.recording or state.training or len(args) != self._arity:
+        if latest is None or latest.epoch != Version.epoch or state.recording or state.training:
+            return None
+        if len(args) != self._arity:
             return None
         ctx = latest.ctx
         raws = []
@@ -147,11 +156,13 @@ class CompiledBlock:
             if type(x) is not NDArray or (x._ctx is not ctx and x._ctx != ctx):
                 return None
             raws.append(x._raw)
-        if not latest.is_valid():
-            self._latest = None
-            return None
         results = latest.run(raws if self._plain else [raws[i] for i in self._in_order])
-        return results[0] if self._out_format == -1 else regroup(results, self._out_format)[0]
+        return self._grouped(results)
+
+    def _grouped(self, results: list[NDArray]) -> Any:
+        if self._out_format == -1:
+            return results[0]
+        return results if self._flat_out else regroup(results, self._out_format)[0]
 
     def operands(self, args: Sequence[Any], finish_deferred: Callable[..., None]) -> list[NDArray]:
         """The function's operands for a call with `args`.
@@ -206,7 +217,7 @@ class CompiledBlock:
         else:
             results = inference.run([x._raw for x in arrays])
             self._latest = inference
-        return regroup(results, self._out_format)[0]
+        return self._grouped(results)
 
     def _steady(self, ctx: Context, operands: Sequence[NDArray]) -> _Inference | None:
         """The inference to use; None while the parameters of a block that trains may change soon."""

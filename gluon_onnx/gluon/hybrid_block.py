@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from .. import ndarray, symbol
 from .._runtime.function import SymbolFunction
@@ -28,6 +28,10 @@ class HybridBlock(Block):
     ONNX Runtime from then on.
     """
 
+    _whole_forwards: ClassVar[set[Any]] = (
+        set()
+    )  # implementations of `forward` that only run the compiled block
+
     def __init__(self, prefix: str | None = None, params: Any = None) -> None:
         super().__init__(prefix, params)
         self._active = False
@@ -36,6 +40,9 @@ class HybridBlock(Block):
         self._in_format: Any = None
         self._out_format: Any = None
         self._compiled: CompiledBlock | None = None
+        self._quick: Callable[[Sequence[Any]], Any] | None = (
+            None  # the short path, where nothing is around it
+        )
         self._labels: tuple[str, ...] = ()  # variables of the graph that have no value
         self._monitor: tuple[Callable[..., Any], bool] | None = None
 
@@ -92,6 +99,7 @@ class HybridBlock(Block):
     def _clear_cached_op(self) -> None:
         self._graph = None
         self._compiled = None
+        self._quick = None
 
     # -- tracing ---------------------------------------------------------------------------------------
     def _get_graph(self, *args: Any) -> tuple[list[Symbol], Symbol]:
@@ -153,10 +161,19 @@ class HybridBlock(Block):
             p._finish_deferred_init()
 
     # -- compiled calls --------------------------------------------------------------------------------
+    def __call__(self, *args: Any) -> Any:
+        quick = self._quick
+        if quick is not None and not self._forward_hooks and not self._forward_pre_hooks:
+            result = quick(args)
+            if result is not None:
+                return result
+        return super().__call__(*args)
+
     def _call_cached_op(self, *args: Any) -> Any:
         compiled = self._compiled
         if compiled is None:
             compiled = self._compiled = self._compile(args)
+            self._quick = compiled.quick if type(self).forward in self._whole_forwards else None
         operands = compiled.operands(args, self._finish_deferred)
         result = compiled(operands, fixed=self._monitor is None)
         if self._monitor is not None:
@@ -178,10 +195,6 @@ class HybridBlock(Block):
 
     def forward(self, x: Any, *args: Any) -> Any:
         """Compute on NDArrays (eagerly or compiled) or on Symbols (traced)."""
-        if self._compiled is not None:
-            result = self._compiled.quick((x, *args))
-            if result is not None:
-                return result
         first = _first_tensor((x, *args))
         if isinstance(first, NDArray):
             if self._active:
@@ -275,12 +288,27 @@ class HybridBlock(Block):
         self(x, *args)
 
 
+HybridBlock._whole_forwards.add(HybridBlock.forward)
+
+
 def _first_tensor(args: Sequence[Any]) -> Any:
+    """The first NDArray or Symbol in nested lists; None where there is none.
+
+    Raises
+    ------
+    ValueError : NDArrays and Symbols are mixed.
+    """
+    first = None
     for a in args:
-        if isinstance(a, list | tuple):
-            found = _first_tensor(a)
-            if found is not None:
-                return found
-        elif a is not None:
-            return a
-    return None
+        found = (
+            _first_tensor(a)
+            if isinstance(a, list | tuple)
+            else a
+            if isinstance(a, NDArray | Symbol)
+            else None
+        )
+        if first is None:
+            first = found
+        elif found is not None and isinstance(found, Symbol) != isinstance(first, Symbol):
+            raise ValueError("a block is called with NDArrays or with Symbols, not with both")
+    return first

@@ -142,10 +142,6 @@ class SymbolBlock(HybridBlock):
 
     def forward(self, x: Any, *args: Any) -> Any:
         """Compute on NDArrays, or put symbols in place of the inputs."""
-        if self._compiled is not None:
-            result = self._compiled.quick((x, *args))
-            if result is not None:
-                return result
         first = _first_tensor((x, *args))
         if isinstance(first, NDArray):
             return self._call_cached_op(x, *args)
@@ -184,6 +180,9 @@ def _parameter_types(out: Symbol, known: dict[str, Parameter]) -> dict[str, dict
     arg_types, _, aux_types = out.infer_type(**given)
     names = out.list_arguments() + out.list_auxiliary_states()
     return {n: {"dtype": t} for n, t in zip(names, arg_types + aux_types, strict=True) if n not in known}
+
+
+HybridBlock._whole_forwards.add(SymbolBlock.forward)
 
 
 def _named_arrays(param_file: str | os.PathLike[str] | None) -> dict[str, NDArray]:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .outcome import CommandError, ExitCode
+from .tables import open_console
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -89,15 +90,13 @@ def run(args: argparse.Namespace) -> ExitCode:
         raise CommandError("the plots need matplotlib: pip install 'gluon-onnx[plot]', or say --no-plots")
     args.out.mkdir(parents=True, exist_ok=True)
 
-    from rich.console import Console
-
     import gluon_onnx as mx
 
-    console = Console(highlight=False)
+    console = open_console()
     started = time.perf_counter()
     ctx = mx.gpu(0) if args.device == "gpu" else mx.cpu()
     digits = load(args.seed)
-    console.rule(f"gluon-onnx {mx.__version__}: handwritten digits, seed {args.seed}")
+    console.print(f"gluon-onnx {mx.__version__}: handwritten digits, seed {args.seed}", style="bold")
     console.print(
         f"{len(digits.train[1]):,} images to train on, {len(digits.valid[1])} to validate with, on {ctx}\n"
     )
@@ -129,7 +128,7 @@ def verdict(results: Results, out: Path, console: Console) -> ExitCode:
             faults.append(f"{name.replace('_', ' ')} {getattr(results, name):.3g} is above {TOLERANCE:g}")
     console.print(f"\nEverything is in {out}/ ({results.seconds:.1f} s).")
     for fault in faults:
-        console.print(f"[bold red]failed:[/] {fault}")
+        console.print(f"failed: {fault}", style="bold red")
     return ExitCode.CHECK_FAILED if faults else ExitCode.OK
 
 

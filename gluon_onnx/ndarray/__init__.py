@@ -102,6 +102,10 @@ install()
 
 
 def __getattr__(name: str) -> Any:
+    if name == "Custom":
+        from ..operator import Custom
+
+        return Custom
     return lookup("", name)
 
 

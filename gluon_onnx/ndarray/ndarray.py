@@ -452,6 +452,9 @@ def _unpickle(value: np.ndarray[Any, Any], ctx: Context) -> NDArray:
     return wrap(from_numpy(value, _device(ctx)), ctx)
 
 
+py_slice = slice  # programs import the built-in class under this name from here
+
+
 class _paused:
     """Nothing is recorded inside."""
 

@@ -60,6 +60,10 @@ install()
 
 
 def __getattr__(name: str) -> Any:
+    if name == "Custom":
+        from ..operator import symbol_custom
+
+        return symbol_custom
     return lookup("", name)
 
 

@@ -4,29 +4,53 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import ndarray
 from ._runtime import random_state
-from .ndarray import NDArray
+from .base import integer_types
+from .ndarray.random import (
+    exponential,
+    gamma,
+    generalized_negative_binomial,
+    multinomial,
+    negative_binomial,
+    normal,
+    poisson,
+    randint,
+    randn,
+    shuffle,
+    uniform,
+)
 
-__all__ = ["normal", "seed", "uniform"]
+__all__ = [
+    "exponential",
+    "gamma",
+    "generalized_negative_binomial",
+    "multinomial",
+    "negative_binomial",
+    "normal",
+    "poisson",
+    "randint",
+    "randn",
+    "seed",
+    "shuffle",
+    "uniform",
+]
 
 
 def seed(seed_state: int, ctx: Any = "all") -> None:
-    """Start the random stream of number `seed_state`."""
-    random_state.seed(seed_state)
+    """Start the stream of random numbers that belongs to `seed_state`.
 
+    From here on every draw (eager, in compiled blocks, dropout) is determined by the seed and by what is called in
+    which order, on every device. NumPy's and Python's generators are not touched.
 
-def _shape(shape: Any, out: NDArray | None) -> Any:
-    if shape is None:
-        return out.shape if out is not None else (1,)
-    return (shape,) if isinstance(shape, int) else tuple(shape)
+    Parameters
+    ----------
+    seed_state : the seed; its lowest 32 bits count.
+    ctx : a device or 'all'. All devices share one stream, so that it makes no difference.
 
-
-def uniform(low: float = 0, high: float = 1, shape: Any = None, dtype: Any = None, ctx: Any = None, out: Any = None) -> Any:
-    """Uniform in [low, high)."""
-    return ndarray.random_uniform(low=low, high=high, shape=_shape(shape, out), dtype=dtype or "float32", ctx=ctx, out=out)
-
-
-def normal(loc: float = 0, scale: float = 1, shape: Any = None, dtype: Any = None, ctx: Any = None, out: Any = None) -> Any:
-    """Normal with mean `loc` and deviation `scale`."""
-    return ndarray.random_normal(loc=loc, scale=scale, shape=_shape(shape, out), dtype=dtype or "float32", ctx=ctx, out=out)
+    Raises
+    ------
+    ValueError : the seed is not an integer.
+    """
+    if not isinstance(seed_state, integer_types):
+        raise ValueError(f"random.seed: seed_state must be an integer, got {seed_state!r}")
+    random_state.seed(int(seed_state))

@@ -83,7 +83,8 @@ def step_key(g: Builder, key: Tensor, step: Tensor, part: int = 0) -> Tensor:
     """The key of a draw inside a loop: one for each iteration `step` (int64, no axes) and `part` of its body."""
     offset = g.cast(step, np.uint32) * _u32(g, _MULTIPLIERS[0])
     parts = np.array([_WEYL * (2 * part + 1), _WEYL * (2 * part + 2)], np.uint64).astype(np.uint32)
-    return _mix(g, (key + offset) * _u32(g, _MULTIPLIERS[1]) + g.const(parts))
+    # The operand of the loop's body comes first: a sum is emitted where its first operand belongs.
+    return _mix(g, (offset + key) * _u32(g, _MULTIPLIERS[1]) + g.const(parts))
 
 
 def words(g: Builder, count: DimLike, key: Tensor | None = None) -> Tensor:

@@ -63,6 +63,8 @@ def function(name: str) -> Callable[..., Any]:
             inputs = [named[k] for k in present]
         if ctx is not None and ctx is not _Null and "ctx" in op.params:
             params["ctx"] = ctx if isinstance(ctx, str) else str(Context(ctx))
+        if isinstance(out, NDArray) and "shape" in op.params and not op.inputs:
+            _like_target(op, params, out)
         return invoke(op, inputs, params, out)
 
     called = name
@@ -71,6 +73,14 @@ def function(name: str) -> Callable[..., Any]:
     call.__module__ = "gluon_onnx.ndarray"
     _made[name] = call
     return call
+
+
+def _like_target(op: Operator, params: dict[str, Any], out: NDArray) -> None:
+    """What an operator that makes an array takes from the array it is to be written into."""
+    if not params.get("shape"):
+        params["shape"] = out.shape
+    if "dtype" in op.params and op.params["dtype"].default is None and not params.get("dtype"):
+        params["dtype"] = out._raw_dtype.name
 
 
 def lookup(namespace: str, name: str, factory: Callable[[str], Any] = function) -> Any:

@@ -77,6 +77,7 @@ class Operator:
         self.shape_rule: Callable[[ShapeContext, Attrs], None] | None = None
         self.type_rule: Callable[[TypeContext, Attrs], None] | None = None
         self.numpy_kernel: Callable[..., Any] | None = None
+        self.check_rule: Callable[[Attrs], None] | None = None
         self._present = present
         self._outputs = outputs
         self._visible = visible
@@ -102,6 +103,11 @@ class Operator:
         """Decorator: a NumPy kernel ``kernel(*arrays, **parameters)``, the fast path for small CPU arrays."""
         self.numpy_kernel = kernel
         return kernel
+
+    def check(self, rule: Callable[[Attrs], None]) -> Callable[[Attrs], None]:
+        """Decorator: a rule that raises AttributeParseError where parameters do not fit together."""
+        self.check_rule = rule
+        return rule
 
     # -- queries ---------------------------------------------------------------------------------
     def parse(self, given: Mapping[str, Any]) -> Attrs:
@@ -132,6 +138,8 @@ class Operator:
             else:
                 values[name] = param.default
         attrs = Attrs(values)
+        if self.check_rule is not None:
+            self.check_rule(attrs)
         if key is not None and len(self._parsed) < 1024:
             self._parsed[key] = attrs
         return attrs

@@ -56,10 +56,10 @@ def _plain(value: Any) -> Any:
 
 
 def shape_text(shape: Sequence[object] | None) -> str:
-    """A shape as ``1x3x?x?``; ``scalar`` for rank 0 and ``?`` for an unknown rank."""
+    """A shape as ``(batch, 3, ?)``; ``?`` for an unknown rank."""
     if shape is None:
         return "?"
-    return "x".join("?" if dim is None else str(dim) for dim in shape) or "scalar"
+    return f"({', '.join('?' if dim is None else str(dim) for dim in shape)})"
 
 
 def size_text(count: int) -> str:

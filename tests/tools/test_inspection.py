@@ -89,8 +89,8 @@ def test_summary_as_text(symbol: Path, capsys: pytest.CaptureFixture[str]) -> No
         f"parameters: 15 in 2 arrays of float32, 60 B, from {symbol.with_name('net-0010.params')}",
         "",
         "name dtype shape",
-        "input data float32 2x4",
-        "output fc_output float32 2x3",
+        "input data float32 (2, 4)",
+        "output fc_output float32 (2, 3)",
         "",
         "1 nodes",
         "operator count",
@@ -122,7 +122,7 @@ def test_without_parameters_the_inputs_are_guessed(symbol: Path, capsys: pytest.
 def test_internals(symbol: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert lines(capsys, "internals", symbol, "--input", "data:2x4") == [
         "name operator shape",
-        "fc_output FullyConnected 2x3",
+        "fc_output FullyConnected (2, 3)",
     ]
     assert answer(capsys, "internals", model, "--match", "^Gemm") == [
         {"name": "out", "dtype": "float32", "shape": ["batch", 3], "operator": "Gemm", "node": "fc"}
@@ -208,7 +208,7 @@ def test_the_highest_number_counts(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("shape", "text"),
-    [(None, "?"), ((), "scalar"), ((1, None, "n"), "1x?xn")],
+    [(None, "?"), ((), "()"), ((1, None, "n"), "(1, ?, n)")],
     ids=["unknown", "scalar", "mixed"],
 )
 def test_shape_text(shape: tuple[object, ...] | None, text: str) -> None:

@@ -299,7 +299,7 @@ def compose(
         for s in positional:
             entries.extend(s.heads)
     else:
-        for k, s in zip(op.inputs, positional, strict=False):
+        for k, s in zip(op.positions(attrs), positional, strict=False):
             named.setdefault(k, s)
         for k in op.argument_names(attrs):
             if k in named:

@@ -54,9 +54,10 @@ def function(name: str) -> Callable[..., Any]:
             if op.num_args and op.num_args not in params:
                 params[op.num_args] = len(inputs)
         else:
-            for k, x in zip(op.inputs, positional, strict=False):
+            attrs = op.parse(params)
+            present = op.argument_names(attrs)
+            for k, x in zip(op.positions(attrs), positional, strict=False):
                 named.setdefault(k, x)
-            present = op.argument_names(op.parse(params))
             missing = [k for k in present if k not in named]
             if missing:
                 raise TypeError(f"operator {called}: arguments {missing} are missing; inputs are {present}")

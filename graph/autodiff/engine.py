@@ -19,7 +19,7 @@ from ..builder import CUSTOM_DOMAIN, Builder, CustomFunction, Tensor
 from ..errors import GraphError, NotDifferentiableError
 from ..program import RANDOM_KEY, Program, finish, open_inputs, reads
 
-__all__ = ["Gradient", "Pair", "differentiable", "joint", "rule", "split", "vjp"]
+__all__ = ["Gradient", "Pair", "differentiable", "joint", "rule", "split", "through_expansion", "vjp"]
 
 Gradient = Tensor | Callable[[], "Tensor | None"] | None
 Rule = Callable[..., Sequence[Gradient] | Gradient]
@@ -134,11 +134,11 @@ def _apply(
 def _rule_of(node: ir.Node) -> Rule | None:
     if node.domain == CUSTOM_DOMAIN:
         function = CustomFunction.registry[node.op_type]
-        return function.vjp if function.vjp is not None else _through_expansion
+        return function.vjp if function.vjp is not None else through_expansion
     return _RULES.get((node.domain, node.op_type))
 
 
-def _through_expansion(g: Builder, node: ir.Node, *dys: Tensor | None) -> Sequence[Gradient]:
+def through_expansion(g: Builder, node: ir.Node, *dys: Tensor | None) -> Sequence[Gradient]:
     """The rule of a macro node without one of its own: differentiate what it expands to."""
     inputs = [tensor(v) for v in node.inputs]
     inner = Builder(g)

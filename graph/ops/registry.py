@@ -153,6 +153,13 @@ class Operator:
             return [f"arg{i}" for i in range(n)]
         return [n for n in self.inputs if n not in self.optional]
 
+    def positions(self, attrs: Attrs) -> list[str]:
+        """Names of the inputs that positional arguments stand for: those present under `attrs`, then the others."""
+        if self._present is None:
+            return list(self.inputs)
+        present = self.argument_names(attrs)
+        return [*present, *(n for n in self.inputs if n not in present)]
+
     def outputs(self, attrs: Attrs) -> int:
         """Number of outputs."""
         return self._outputs if isinstance(self._outputs, int) else self._outputs(attrs)

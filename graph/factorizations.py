@@ -77,7 +77,7 @@ def _repeat(
     inputs = [("k", np.int64, ()), ("going", np.bool_, ())]
     graph = g.subgraph("step", [*inputs, *((f"state{i}", s.dt, s.dims) for i, s in enumerate(state))], body)
     types = [(s.dt, s.dims) for s in state]
-    return g.emit("Loop", "", [g.reshape(count, ()), None, *state], [ir.AttrGraph("body", graph)], types)
+    return g.emit("Loop", "", [g.reshape(count, ()), g.const(True), *state], [ir.AttrGraph("body", graph)], types)
 
 
 # -- Cholesky ---------------------------------------------------------------------------------------------------

@@ -58,3 +58,4 @@ WITHOUT_ROWS: dict[str, str] = dict.fromkeys(
 )  # fmt: skip
 _IN_PLACE = "2026-11-21: MXNet's writes to its inputs only; test_in_place.py looks at them"
 WITHOUT_ROWS.update(dict.fromkeys(["_scatter_set_nd", "reset_arrays"], _IN_PLACE))
+WITHOUT_ROWS["_square_sum"] = "2026-11-21: MXNet's takes sparse arrays only; tests/graph/autodiff/test_reduction.py"

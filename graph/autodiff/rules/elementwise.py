@@ -26,7 +26,7 @@ def identity(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
     return dy
 
 
-@rule("Cast")
+@rule("Cast", "CastLike")
 def cast(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
     return g.cast(dy, tensor(n.inputs[0]).dt)
 
@@ -156,6 +156,29 @@ _unary("Cos", lambda g, x, y, n: -g.op("Sin", x))
 _unary("Tan", lambda g, x, y, n: y * y + 1.0)
 _unary("Sinh", lambda g, x, y, n: g.op("Cosh", x))
 _unary("Cosh", lambda g, x, y, n: g.op("Sinh", x))
+_unary("ThresholdedRelu", lambda g, x, y, n: mask(g, g.op("Greater", x, float(attribute(n, "alpha", 1.0))), x))
+_unary("Shrink", lambda g, x, y, n: mask(g, g.op("Greater", g.op("Abs", x), float(attribute(n, "lambd", 0.5))), x))
+
+
+def _swish(g: Builder, x: Tensor, y: Tensor, n: ir.Node) -> Tensor:
+    alpha = float(attribute(n, "alpha", 1.0))
+    s = g.op("Sigmoid", x * alpha)
+    return s + x * s * (1.0 - s) * alpha
+
+
+def _mish(g: Builder, x: Tensor, y: Tensor, n: ir.Node) -> Tensor:
+    t = g.op("Tanh", g.op("Softplus", x))
+    return t + x * (1.0 - t * t) * g.op("Sigmoid", x)
+
+
+def _hard_swish(g: Builder, x: Tensor, y: Tensor, n: ir.Node) -> Tensor:
+    rising = g.op("Where", g.op("Greater", x, -3.0), x / 3.0 + 0.5, g.const(0, x.dt))
+    return g.op("Where", g.op("Less", x, 3.0), rising, g.const(1, x.dt))
+
+
+_unary("Swish", _swish)
+_unary("Mish", _mish)
+_unary("HardSwish", _hard_swish)
 
 
 @rule("Neg")
@@ -213,6 +236,12 @@ def selu(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
     x, y = tensor(n.inputs[0]), tensor(n.outputs[0])
     alpha, gamma = float(attribute(n, "alpha", 1.67326319217681884765625)), float(attribute(n, "gamma", 1.05070102214813232421875))
     return g.op("Where", g.op("Greater", x, 0.0), dy * gamma, dy * (y + alpha * gamma))
+
+
+@rule("Celu")
+def celu(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
+    y, alpha = tensor(n.outputs[0]), float(attribute(n, "alpha", 1.0))
+    return g.op("Where", g.op("Greater", y, 0.0), dy, dy * (y * (1.0 / alpha) + 1.0))
 
 
 @rule("HardSigmoid")

@@ -5,6 +5,9 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from ...builder import Builder, Tensor
+from ...dims import DimLike
+from ...errors import NotDifferentiableError
+from ...factorizations import inverse
 from ..engine import Gradient, attribute, rule, tensor
 
 
@@ -91,3 +94,37 @@ def column_sum(g: Builder, dy: Tensor, like: Tensor) -> Tensor:
     ):
         return g.reshape(g.op("Gemm", g.fill((1, dy.dims[0]), 1, dy.dt), dy), like.dims)
     return g.sum_to(dy, like.dims)
+
+
+@rule("Det")
+def det(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
+    """The inverse by Jacobi's formula; 0 where the determinant is 0."""
+    x, y = tensor(n.inputs[0]), tensor(n.outputs[0])
+    ends = (y.ndim, y.ndim + 1)
+    singular = g.unsqueeze(g.op("Equal", y, 0.0), *ends)
+    ones = g.op("EyeLike", g.fill(x.dims[-2:], 0, x.dt))
+    d = g.unsqueeze(dy * y, *ends) * swap(g, inverse(g, g.op("Where", singular, ones, x)))
+    return g.op("Where", singular, g.const(0, x.dt), d)
+
+
+@rule("Einsum")
+def einsum(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
+    """The equation with the operand and the result exchanged."""
+    inputs, equation = list(map(tensor, n.inputs)), attribute(n, "equation")
+    text = (equation.decode() if isinstance(equation, bytes) else equation).replace(" ", "")
+    left, arrow, result = text.partition("->")
+    terms = left.split(",")
+    if "." in text or any(len(set(t)) < len(t) for t in terms):
+        raise NotDifferentiableError(f"ONNX Einsum: no gradient for the equation {text!r}, which repeats an index or has '...'")
+    if not arrow:
+        result = "".join(sorted(c for c in set(left) - {","} if left.count(c) == 1))
+
+    def part(i: int) -> Tensor:
+        sizes = dict(zip(terms[i], inputs[i].dims, strict=True))
+        others = [t for k, t in enumerate(terms) if k != i]
+        known = [c for c in terms[i] if c in result or any(c in t for t in others)]
+        y = g.op("Einsum", dy, *(x for k, x in enumerate(inputs) if k != i), equation=f"{','.join([result, *others])}->{''.join(known)}")
+        dims: list[DimLike] = [sizes[c] if c in known else 1 for c in terms[i]]
+        return g.expand(g.reshape(y, dims), inputs[i].dims)
+
+    return tuple((lambda i=i: part(i)) for i in range(len(inputs)))

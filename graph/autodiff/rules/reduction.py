@@ -51,8 +51,45 @@ def reduce_extremum(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
 
 @rule("ReduceProd")
 def reduce_prod(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
-    x, y = tensor(n.inputs[0]), tensor(n.outputs[0])
-    return keep(g, n, dy * y) / x
+    """The product of all others, right where elements are zero too."""
+    x, axes = tensor(n.inputs[0]), reduced_axes(n)
+    kept = [i for i in range(x.ndim) if i not in axes]
+    order = [*kept, *axes]
+    count = prod(x.dims[a] for a in axes)
+    moved = g.transpose(x, order)
+    lanes = g.reshape(moved, (*(x.dims[i] for i in kept), count))
+    if isinstance(count, int):
+        others = _before(g, lanes, count) * _before(g, lanes, count, backwards=True)
+    else:
+        others = _others(g, lanes)
+    others = g.transpose(g.reshape(others, moved.dims), [order.index(i) for i in range(x.ndim)])
+    return keep(g, n, dy) * others
+
+
+def _before(g: Builder, x: Tensor, count: int, backwards: bool = False) -> Tensor:
+    """The product of all elements before each along the last axis (behind each if `backwards`), in log2 steps."""
+    last = x.ndim - 1
+
+    def shifted(t: Tensor, by: int) -> Tensor:
+        ones = g.fill((*t.dims[:last], by), 1, t.dt)
+        if by >= count:
+            return g.slice(ones, [last], [0], [count])
+        rest = g.slice(t, [last], [by if backwards else 0], [count if backwards else count - by])
+        return g.op("Concat", *((rest, ones) if backwards else (ones, rest)), axis=last)
+
+    total, span = shifted(x, 1), 1
+    while span < count:
+        total, span = total * shifted(total, span), span * 2
+    return total
+
+
+def _others(g: Builder, x: Tensor) -> Tensor:
+    """The same in one step: the product without zeros, divided out; second derivatives need it free of zeros."""
+    zero = g.op("Equal", x, 0.0)
+    filled = g.op("Where", zero, g.const(1, x.dt), x)
+    rest = g.reduce("Prod", filled, [-1], keepdims=True) / filled
+    zeros = g.reduce("Sum", mask(g, zero, x), [-1], keepdims=True)
+    return g.op("Where", g.op("Equal", zeros, mask(g, zero, x)), rest, g.const(0, x.dt))
 
 
 @rule("ReduceSumSquare")
@@ -67,7 +104,11 @@ def reduce_l1(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
 
 @rule("ReduceL2")
 def reduce_l2(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
-    return keep(g, n, dy / tensor(n.outputs[0])) * tensor(n.inputs[0])
+    """x / y; 0 where the norm is 0."""
+    y = tensor(n.outputs[0])
+    zero = g.op("Equal", y, 0.0)
+    scaled = g.op("Where", zero, g.const(0, dy.dt), dy / g.op("Where", zero, g.const(1, y.dt), y))
+    return keep(g, n, scaled) * tensor(n.inputs[0])
 
 
 @rule("ReduceLogSumExp")

@@ -5,6 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from .register import lookup, members
+from .updates import (
+    adamw_update,
+    mp_adamw_update,
+    multi_adamw_update,
+    multi_lamb_update,
+    multi_mp_adamw_update,
+    multi_mp_lamb_update,
+)
+
+__all__ = [
+    "adamw_update",
+    "mp_adamw_update",
+    "multi_adamw_update",
+    "multi_lamb_update",
+    "multi_mp_adamw_update",
+    "multi_mp_lamb_update",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -12,4 +29,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return members("contrib")
+    return sorted({*members("contrib"), *__all__})

@@ -65,13 +65,21 @@ def program_of(slope: Slope) -> Program:
     return finish(g, [slope.build(g, *tensors)], names=["y"])
 
 
+def runner(program: Program) -> Callable[[Sequence[Array]], list[Array]]:
+    """The program as a function, by ONNX's reference implementation."""
+    evaluator, names = ReferenceEvaluator(program.model), program.input_names
+
+    def evaluate(feeds: Sequence[Array]) -> list[Array]:
+        with np.errstate(all="ignore"):
+            results: list[Array] = evaluator.run(None, dict(zip(names, feeds, strict=True)))
+        return results
+
+    return evaluate
+
+
 def run(program: Program, feeds: Sequence[Array]) -> list[Array]:
     """The results of a program by ONNX's reference implementation."""
-    with np.errstate(all="ignore"):
-        results: list[Array] = ReferenceEvaluator(program.model).run(
-            None, dict(zip(program.input_names, feeds, strict=True))
-        )
-    return results
+    return runner(program)(feeds)
 
 
 def gradients(build: Callable[..., Tensor], inputs: Sequence[Array]) -> list[Array]:
@@ -92,8 +100,10 @@ def head(shape: tuple[int, ...], seed: int) -> Array:
 def differences(program: Program, feeds: Sequence[Array], wrt: Sequence[int], heads: Sequence[Array]) -> list[Array]:
     """Gradients of ``sum(result * head)`` by central differences."""
 
+    evaluate = runner(program)
+
     def value(arrays: Sequence[Array]) -> float:
-        return sum(float((r * h).sum()) for r, h in zip(run(program, arrays), heads, strict=True))
+        return sum(float((r * h).sum()) for r, h in zip(evaluate(arrays), heads, strict=True))
 
     grads = []
     for i in wrt:

@@ -16,11 +16,12 @@ import numpy as np
 import onnx_ir as ir
 
 from ...builder import Builder, Tensor
-from ...dims import DimLike, prod
+from ...dims import DimLike, is_static, prod
 from ...errors import NeedsStaticShape
 from ...windows import Window, window_of
 from ..engine import Gradient, attribute, rule, tensor
 
+_LARGE_KERNEL = 64  # places above which the matrix product copies too much
 _LOW = int(np.iinfo(np.int64).min)
 
 
@@ -188,6 +189,10 @@ def weight_gradient(
     batch_last = [*range(1, rank + 2), 0]
     places = prod((*dy.dims[2:], dy.dims[0]))
     o, c = dy.dims[1], x.dims[1]
+    if c == group:
+        return _depthwise(g, x, dy, dims, window)
+    if group == 1 and prod(window.kernel) > _LARGE_KERNEL and is_static((*x.dims, *dy.dims)):
+        return _swapped(g, x, dy, dims, window)
     if any(window.pads):
         x = g.op("Pad", x, g.ints(0, 0, *window.before, 0, 0, *window.after))
     columns = _columns(g, g.transpose(x, batch_last), dy.dims[2:], window)
@@ -202,16 +207,76 @@ def weight_gradient(
         product = g.op("Gemm", d, _stack(flat), transB=1)  # (o, k * c)
         return g.reshape(g.transpose(g.reshape(product, (o, k, c)), [0, 2, 1]), dims)
     d = g.reshape(d, (group, o // group, places))
-    if c == group:
-        parts = [
-            g.op("MatMul", d, g.reshape(v, (group, places, 1))) for v in columns
-        ]  # (group, o / group, 1) each
-        return g.reshape(g.op("Concat", *parts, axis=-1) if k > 1 else parts[0], dims)
     flat = [g.reshape(v, (group, c // group, places)) for v in columns]
-    # FusedMatMul reads its second operand transposed: a Transpose would copy the largest tensor of the step.
     stacked = g.op("Concat", *flat, axis=1) if k > 1 else flat[0]
-    (product,) = g.multi("FusedMatMul", 1, d, stacked, _domain="com.microsoft", transB=1)
+    product = g.op("MatMul", d, g.transpose(stacked, [0, 2, 1]))  # ONNX Runtime merges such a Transpose
     return g.reshape(g.transpose(g.reshape(product, (group, o // group, k, c // group)), [0, 1, 3, 2]), dims)
+
+
+def _swapped(g: Builder, x: Tensor, dy: Tensor, dims: Sequence[DimLike], window: Window) -> Tensor:
+    """For kernels with very many places: a convolution with the gradient as the kernel and batch as channels."""
+    rank = len(window.kernel)
+    sizes = [int(d) for d in x.dims[2:]]
+    after = []
+    for i, m in enumerate(dy.dims[2:]):
+        reach = (int(m) - 1) * window.strides[i] + window.dilations[i] * (window.kernel[i] - 1) + 1
+        after.append(reach - sizes[i] - window.before[i])
+    if min(after) < 0:  # elements at the end that no window reached
+        ends = [n + min(a, 0) for n, a in zip(sizes, after, strict=True)]
+        x = g.slice(x, range(2, rank + 2), [0] * rank, ends)
+    exchanged = [1, 0, *range(2, rank + 2)]
+    y = g.op(
+        "Conv",
+        g.transpose(x, exchanged),
+        g.transpose(dy, exchanged),
+        kernel_shape=list(dy.dims[2:]),
+        strides=list(window.dilations),
+        dilations=list(window.strides),
+        pads=[*window.before, *(max(a, 0) for a in after)],
+    )
+    return g.reshape(g.transpose(y, exchanged), dims)
+
+
+def _depthwise(g: Builder, x: Tensor, dy: Tensor, dims: Sequence[DimLike], window: Window) -> Tensor:
+    """With one channel a group, sums of elementwise products, for each place of the kernel.
+
+    With strides, which make slices slow, and a known batch size: every image and channel as a group of a convolution
+    in which the gradient is the kernel, and strides and dilations change places.
+    """
+    n, c, rank = x.dims[0], x.dims[1], len(window.kernel)
+    filters = dims[0] // c
+    if any(s > 1 for s in window.strides) and is_static((*x.dims, *dy.dims)):
+        sizes = [int(d) for d in x.dims[2:]]
+        reach = [
+            (int(m) - 1) * s + d * (k - 1) + 1
+            for m, s, d, k in zip(dy.dims[2:], window.strides, window.dilations, window.kernel, strict=True)
+        ]
+        after = [r - size - p for r, size, p in zip(reach, sizes, window.before, strict=True)]
+        if min(after) < 0:  # elements at the end that no window reached
+            x = g.slice(
+                x, range(2, rank + 2), [0] * rank, [d + min(a, 0) for d, a in zip(sizes, after, strict=True)]
+            )
+        wide = g.reshape(x, (1, n * c, *x.dims[2:]))
+        taps = g.reshape(dy, (n * dy.dims[1], 1, *dy.dims[2:]))
+        y = g.op(
+            "Conv",
+            wide,
+            taps,
+            kernel_shape=list(taps.dims[2:]),
+            strides=list(window.dilations),
+            dilations=list(window.strides),
+            pads=[*window.before, *(max(a, 0) for a in after)],
+            group=int(n * c),
+        )
+        return g.reshape(g.op("Gemm", g.fill((1, n), 1, x.dt), g.reshape(y, (n, prod(dims)))), dims)
+    if any(window.pads):
+        x = g.op("Pad", x, g.ints(0, 0, *window.before, 0, 0, *window.after))
+    d = g.reshape(dy, (n, c, filters, *dy.dims[2:]))
+    parts = []
+    for v in _columns(g, x, dy.dims[2:], window, 2):
+        product = d * g.reshape(v, (n, c, 1, *v.dims[2:]))
+        parts.append(g.reshape(g.reduce("Sum", product, [0, *range(3, rank + 3)]), (c * filters, 1)))
+    return g.reshape(g.op("Concat", *parts, axis=1) if len(parts) > 1 else parts[0], dims)
 
 
 def _stack(parts: Sequence[Tensor]) -> Tensor:
@@ -224,10 +289,11 @@ def _separate(dims: Sequence[DimLike], channels: DimLike) -> bool:
     return isinstance(positions, int) and positions >= 100 and isinstance(channels, int) and channels >= 16
 
 
-def _columns(g: Builder, x: Tensor, counts: Sequence[DimLike], window: Window) -> list[Tensor]:
-    """For each place of the kernel the elements of `x` (channels, spatial..., batch) that windows have there."""
-    rank = len(window.kernel)
-    axes = list(range(1, rank + 1))
+def _columns(
+    g: Builder, x: Tensor, counts: Sequence[DimLike], window: Window, first: int = 1
+) -> list[Tensor]:
+    """For each place of the kernel the elements of `x` that windows have there; spatial axes begin at `first`."""
+    axes = list(range(first, first + len(window.kernel)))
     result = []
     for place in itertools.product(*(range(k) for k in window.kernel)):
         begin = [p * d for p, d in zip(place, window.dilations, strict=True)]
@@ -241,16 +307,10 @@ def _pointwise(g: Builder, x: Tensor, dy: Tensor) -> Tensor:
     positions = prod(dy.dims[2:])
     o, c = dy.dims[1], x.dims[1]
     if isinstance(positions, int) and positions >= 500:
-        rows = g.reshape(x, (*x.dims[:2], positions))
-        (products,) = g.multi(
-            "FusedMatMul",
-            1,
-            g.reshape(dy, (*dy.dims[:2], positions)),
-            rows,
-            _domain="com.microsoft",
-            transB=1,
-        )
-        return g.reduce("Sum", products, [0])
+        rows = g.transpose(g.reshape(x, (*x.dims[:2], positions)), [0, 2, 1])
+        products = g.op("MatMul", g.reshape(dy, (*dy.dims[:2], positions)), rows)
+        flat = g.reshape(products, (x.dims[0], o * c))
+        return g.op("Gemm", g.fill((1, x.dims[0]), 1, x.dt), flat)  # a sum over the first axis is slower
     batch_last = [*range(1, x.ndim), 0]
     places = positions * dy.dims[0]
     d = g.reshape(g.transpose(dy, batch_last), (o, places))

@@ -6,15 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .dims import DimLike, Shape
+from .dims import Dim, DimLike, Shape
 from .errors import ShapeError
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from .builder import Tensor
+    from .builder import Builder, Tensor
 
-__all__ = ["SHAPES", "Window", "window_of"]
+__all__ = ["SHAPES", "Window", "pad_spatial", "window_of"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Window:
     strides: tuple[int, ...]
     dilations: tuple[int, ...]
     before: tuple[int, ...]
-    after: tuple[int, ...]
+    after: Shape
 
     @property
     def extent(self) -> tuple[int, ...]:
@@ -39,7 +39,7 @@ class Window:
         return tuple(d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilations, strict=True))
 
     @property
-    def pads(self) -> list[int]:
+    def pads(self) -> list[DimLike]:
         """Padding in the order of ONNX: all beginnings, then all ends."""
         return [*self.before, *self.after]
 
@@ -106,14 +106,26 @@ def _same_padding(n: DimLike, extent: int, stride: int) -> int:
     return int(max(((n + (stride - 1)) // stride - 1) * stride + extent - n, 0))
 
 
-def _ceil_padding(n: DimLike, extent: int, stride: int, before: int, after: int) -> int:
+def _ceil_padding(n: DimLike, extent: int, stride: int, before: int, after: int) -> DimLike:
     if stride == 1:
         return 0
+    if isinstance(n, Dim) and after + stride <= extent:  # the last window begins before the data's end
+        space = n + (before + after - extent)
+        return (space + (stride - 1)) // stride * stride - space
     room = int(n + before + after - extent)
     windows = -(-room // stride) + 1
     if (windows - 1) * stride >= n + before:  # no window begins behind the data
         windows -= 1
     return max((windows - 1) * stride - room, 0)
+
+
+def pad_spatial(g: Builder, x: Tensor, window: Window, value: float | None = None) -> Tensor:
+    """`x` with the padding of a window around its spatial axes (from 2 on): zeros, or `value`."""
+    if not any(window.pads):
+        return x
+    sizes = (d + a + b for d, a, b in zip(x.dims[2:], window.before, window.after, strict=True))
+    pads = g.ints(0, 0, *window.before, 0, 0, *window.after)
+    return g.with_dims("Pad", (*x.dims[:2], *sizes), x, pads, None if value is None else g.const(value, x.dt))
 
 
 Outputs = list[tuple["np.dtype[Any]", Sequence[DimLike | str | None]]]

@@ -20,7 +20,7 @@ from ..builder import Builder, Tensor
 from ..dims import DimLike, prod
 from ..program import Program, open_inputs, reseal
 from ..resizing import block_factors, multiply_axis, resize_matrices
-from ..windows import Window, window_of
+from ..windows import Window, pad_spatial, window_of
 
 __all__ = ["DETOURS", "with_kernels"]
 
@@ -204,10 +204,6 @@ def _gelu(g: Builder, a: Attributes, x: Tensor) -> Tensor:
 # -- windows -------------------------------------------------------------------------------------------------
 
 
-def _padded(g: Builder, x: Tensor, window: Window) -> Tensor:
-    return g.op("Pad", x, g.ints(0, 0, *window.before, 0, 0, *window.after)) if any(window.pads) else x
-
-
 def _places(g: Builder, x: Tensor, window: Window, counts: Sequence[DimLike]) -> list[Tensor]:
     """For each place of the kernel, the elements of the padded `x` that windows have there."""
     axes = list(range(2, x.ndim))
@@ -227,7 +223,7 @@ def _conv(g: Builder, a: Attributes, x: Tensor, w: Tensor, bias: Tensor | None =
     n, c, o, positions = x.dims[0], x.dims[1], w.dims[0], prod(counts)
     parts = [
         g.reshape(v, (n, group, c // group, 1, positions))
-        for v in _places(g, _padded(g, x, window), window, counts)
+        for v in _places(g, pad_spatial(g, x, window), window, counts)
     ]
     stacked = g.op("Concat", *parts, axis=3) if len(parts) > 1 else parts[0]
     rows = c // group * len(parts)
@@ -276,7 +272,7 @@ def _conv_transpose(g: Builder, a: Attributes, x: Tensor, w: Tensor, bias: Tenso
 
 def _window_sum(g: Builder, x: Tensor, window: Window) -> Tensor:
     counts = window.positions(x.dims[2:])
-    total, *rest = _places(g, _padded(g, x, window), window, counts)
+    total, *rest = _places(g, pad_spatial(g, x, window), window, counts)
     for part in rest:
         total = total + part
     return total
@@ -290,11 +286,11 @@ def _average_pool(g: Builder, a: Attributes, x: Tensor) -> Tensor:
         return total * (1.0 / math.prod(window.kernel))
     ones = g.fill((1, 1, *x.dims[2:]), 1, x.dt)
     if a.get("count_include_pad", 0):  # but not what rounding up adds behind
-        declared = list(a.get("pads") or window.pads)
         rank = len(window.kernel)
-        pads = [0, 0, *declared[:rank], 0, 0, *declared[rank:]]
-        ones = g.op("Pad", ones, g.ints(*pads), g.const(1, x.dt)) if any(pads) else ones
-        rest = tuple(p - d for p, d in zip(window.after, declared[rank:], strict=True))
+        declared = tuple((a.get("pads") or window.pads)[rank:])
+        inner = Window(window.kernel, window.strides, window.dilations, window.before, declared)
+        ones = pad_spatial(g, ones, inner, 1.0)
+        rest = tuple(p - d for p, d in zip(window.after, declared, strict=True))
         window = Window(window.kernel, window.strides, window.dilations, (0,) * rank, rest)
     return total / _window_sum(g, ones, window)
 

@@ -18,7 +18,7 @@ import onnx_ir as ir
 from ...builder import Builder, Tensor
 from ...dims import DimLike, is_static, prod
 from ...errors import NeedsStaticShape
-from ...windows import Window, window_of
+from ...windows import Window, pad_spatial, window_of
 from ..engine import Gradient, attribute, rule, tensor
 
 _LARGE_KERNEL = 64  # places above which the matrix product copies too much
@@ -193,8 +193,7 @@ def weight_gradient(
         return _depthwise(g, x, dy, dims, window)
     if group == 1 and prod(window.kernel) > _LARGE_KERNEL and is_static((*x.dims, *dy.dims)):
         return _swapped(g, x, dy, dims, window)
-    if any(window.pads):
-        x = g.op("Pad", x, g.ints(0, 0, *window.before, 0, 0, *window.after))
+    x = pad_spatial(g, x, window)
     columns = _columns(g, g.transpose(x, batch_last), dy.dims[2:], window)
     d = g.transpose(dy, batch_last)
     k = len(columns)
@@ -269,8 +268,7 @@ def _depthwise(g: Builder, x: Tensor, dy: Tensor, dims: Sequence[DimLike], windo
             group=int(n * c),
         )
         return g.reshape(g.op("Gemm", g.fill((1, n), 1, x.dt), g.reshape(y, (n, prod(dims)))), dims)
-    if any(window.pads):
-        x = g.op("Pad", x, g.ints(0, 0, *window.before, 0, 0, *window.after))
+    x = pad_spatial(g, x, window)
     d = g.reshape(dy, (n, c, filters, *dy.dims[2:]))
     parts = []
     for v in _columns(g, x, dy.dims[2:], window, 2):

@@ -11,7 +11,7 @@ import onnx_ir as ir
 from ...builder import Builder, Tensor
 from ...dims import DimLike, is_static, prod
 from ...resizing import block_factors, enlarge, multiply_axis, resize_matrices
-from ...windows import Window, window_of
+from ...windows import Window, pad_spatial, window_of
 from ..engine import Gradient, attribute, rule, tensor
 from .conv import attributes_of, data_gradient
 from .indexing import scatter
@@ -69,30 +69,37 @@ def average_pool(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
     size = int(np.prod(window.kernel))
     if _plain(window, x.dims[2:]):
         return enlarge(g, dy * (1.0 / size), window.kernel)
-    return _spread(g, dy * _weights(g, x, window, attributes), x.dims, window)
+    return _spread(g, dy * _shares(g, x, window, attributes), x.dims, window)
 
 
-def _weights(
-    g: Builder, x: Tensor, window: Window, attributes: dict[str, Any]
-) -> np.ndarray[Any, Any] | float:
+def _shares(g: Builder, x: Tensor, window: Window, attributes: dict[str, Any]) -> Tensor | float:
     """One over the number of elements that the mean of each window divides by."""
+    rank = len(window.kernel)
     declared = (
-        tuple(attributes.get("pads") or window.pads)[len(window.kernel) :]
-        if attributes.get("ceil_mode")
-        else window.after
+        tuple(attributes.get("pads") or window.pads)[rank:] if attributes.get("ceil_mode") else window.after
     )
     include = bool(attributes.get("count_include_pad", 0))
-    if (include and tuple(declared) == window.after) or not any(window.pads):
-        return 1.0 / float(np.prod(window.kernel))
-    total = np.ones((), np.float64)
-    counts = window.positions(x.dims[2:])
-    for i, (n, m) in enumerate(zip(x.dims[2:], counts, strict=True)):
-        size, places = int(n), np.arange(window.kernel[i]) * window.dilations[i]
-        place = np.arange(int(m))[:, None] * window.strides[i] - window.before[i] + places
-        low, high = (-window.before[i], size + declared[i]) if include else (0, size)
-        total = np.multiply.outer(total, ((place >= low) & (place < high)).sum(axis=1))
-    weights: np.ndarray[Any, Any] = (1.0 / total).astype(x.dt)
-    return weights
+    size = float(np.prod(window.kernel))
+    if (include and declared == window.after) or not any(window.pads):
+        return 1.0 / size
+    counted = Window(window.kernel, window.strides, window.dilations, window.before, declared)
+    ones = g.fill((1, 1, *x.dims[2:]), 1, x.dt)
+    rest = window
+    if include:
+        ones = pad_spatial(g, ones, counted, 1.0)
+        after = tuple(a - d for a, d in zip(window.after, declared, strict=True))
+        rest = Window(window.kernel, window.strides, window.dilations, (0,) * rank, after)
+    taps = g.const(np.ones((1, 1, *window.kernel)), x.dt)
+    counts = g.op(
+        "Conv",
+        ones,
+        taps,
+        kernel_shape=list(window.kernel),
+        strides=list(window.strides),
+        dilations=list(window.dilations),
+        pads=rest.pads,
+    )
+    return 1.0 / counts
 
 
 def _spread(g: Builder, dy: Tensor, dims: Sequence[DimLike], window: Window) -> Tensor:

@@ -75,7 +75,7 @@ class Program:
         )
         return ir.Model(graph, ir_version=IR_VERSION, producer_name="gluon-onnx")
 
-    def _owned(self) -> ir.Model:
+    def owned(self) -> ir.Model:
         """A model of onnx_ir of its own that ONNX Runtime has kernels for, with all macro nodes expanded."""
         from .passes.kernels import with_kernels
 
@@ -90,7 +90,7 @@ class Program:
     @cached_property
     def model(self) -> onnx.ModelProto:
         """The program as an ONNX model that ONNX Runtime has kernels for, with all macro nodes expanded."""
-        return ir.serde.serialize_model(self._owned())
+        return ir.serde.serialize_model(self.owned())
 
     def detached(self, least: int) -> tuple[onnx.ModelProto, dict[str, np.ndarray[Any, Any]]]:
         """The model without its large constants, and these by name.
@@ -99,7 +99,7 @@ class Program:
         ----------
         least : size in bytes from which on a constant is large. In the model it is declared as external data.
         """
-        model = self._owned()
+        model = self.owned()
         large: dict[str, np.ndarray[Any, Any]] = {}
         for name, value in model.graph.initializers.items():
             assert isinstance(value, Tensor) and value.const is not None

@@ -236,10 +236,12 @@ def export_and_check(
 
     import gluon_onnx as mx
 
+    net.hybridize()
     expected = net(mx.nd.array(images, ctx=ctx)).asnumpy()
     net.save_parameters(str(out / "digits.params"))
     again = build(results.seed + 1, ctx)
     again.load_parameters(str(out / "digits.params"), ctx=ctx)
+    again.hybridize()
     results.reload_difference = float(np.abs(again(mx.nd.array(images, ctx=ctx)).asnumpy() - expected).max())
     console.print(
         "\nparameters          digits.params, loaded into a new net:"

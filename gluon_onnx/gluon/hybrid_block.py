@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from .. import ndarray, symbol
 from .._runtime.function import SymbolFunction
@@ -17,6 +17,9 @@ from .block import Block
 from .compiled import CompiledBlock
 from .parameter import DeferredInitializationError, Parameter
 from .structure import flatten, regroup
+
+if TYPE_CHECKING:
+    from .export import Exported
 
 __all__ = ["HybridBlock"]
 
@@ -266,19 +269,27 @@ class HybridBlock(Block):
 
     def export(
         self, path: str | os.PathLike[str], epoch: int = 0, remove_amp_cast: bool = True, **options: Any
-    ) -> Any:
+    ) -> Exported:
         """Write the compiled block for deployment.
 
         ``export("net")`` writes ``net-symbol.json``, ``net-0000.params`` (MXNet's formats) and ``net-0000.onnx``;
-        ``export("net.onnx")`` the ONNX model alone. See `gluon_onnx.gluon.export.export_block` for `options`.
+        ``export("net.onnx")`` the ONNX model alone. The ONNX model is compared with the block before files that are
+        there already are replaced.
+
+        Parameters
+        ----------
+        epoch : appears in the names of the files.
+        remove_amp_cast : leave casts for mixed precision out of the symbol.
+        options : what the ONNX model shall be like; see `gluon_onnx.gluon.export.ExportOptions`.
 
         Raises
         ------
-        RuntimeError : the block was not hybridized and called before.
+        RuntimeError : the block was not hybridized and called before, and no `inputs` are given.
+        MXNetError : the outputs of the model are not those of the block.
         """
         from .export import export_block
 
-        return export_block(self, os.fspath(path), epoch, **options)
+        return export_block(self, os.fspath(path), epoch, remove_amp_cast, **options)
 
     def optimize_for(
         self, x: Any, *args: Any, backend: str | None = None, clear: bool = False, **kwargs: Any

@@ -50,6 +50,7 @@ class SymbolBlock(HybridBlock):
                 raise MXNetError(f"inputs of a SymbolBlock must be variables, {s!r} is not")
             names.append(str(s.name))
         self._input_names = names
+        self._sources: tuple[str, ...] = ()  # files that the block was read from
         known: dict[str, Any] = dict(params._params) if params is not None else {}
         self._labels = tuple(n for n in out.list_labels() if n not in names and n not in known)
         types = _parameter_types(out, known)
@@ -108,6 +109,7 @@ class SymbolBlock(HybridBlock):
                     f"value are {free}"
                 )
         block = SymbolBlock(sym, [symbol.var(n) for n in names])
+        block._sources = tuple(os.fspath(f) for f in (symbol_file, param_file) if f is not None)
         if param_file is not None:
             block.collect_params().load_dict(
                 {n: x for n, x in values.items() if n not in block._labels},

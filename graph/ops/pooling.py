@@ -10,7 +10,7 @@ import onnx_ir as ir
 
 from ..autodiff.engine import Gradient, attribute, tensor
 from ..builder import Builder, CustomFunction, Tensor
-from ..dims import DimLike
+from ..dims import Dim, DimLike, is_static
 from ..errors import ShapeError
 from ..special import cube_root
 from ..windows import Window
@@ -32,13 +32,17 @@ def pooling_window(
 
     Raises
     ------
-    NeedsStaticShape : 'full' and 'same' round up, which needs the sizes.
+    NeedsStaticShape : 'same' rounds up, which needs the sizes; so does 'full' where a window may lie in the padding.
     """
     rank = len(kernel)
     strides, pads = per_axis(stride, rank, 1, "stride"), per_axis(pad, rank, 0, "pad")
-    after = list(pads)
+    after: list[DimLike] = list(pads)
+    overlap = all(p + s <= k for k, s, p in zip(kernel, strides, pads, strict=True))
     if convention != "valid":
         for i, (n, k, s, p) in enumerate(zip(sizes, kernel, strides, pads, strict=True)):
+            if isinstance(n, Dim) and convention == "full" and overlap:
+                after[i] = (n + (2 * p - k + s - 1)) // s * s + k - n - p
+                continue
             room = int(n + 2 * p) if convention == "same" else int(n + 2 * p - k)
             count = -(-room // s) + (0 if convention == "same" else 1)
             after[i] = max((count - 1) * s + k - int(n) - p, p)
@@ -67,11 +71,12 @@ def padded(g: Builder, x: Tensor, window: Window, value: float) -> tuple[Tensor,
 
 def max_pool(g: Builder, x: Tensor, window: Window) -> Tensor:
     """The maximum of each window; padding does not count."""
+    shape = {"kernel_shape": list(window.kernel), "strides": list(window.strides)}
+    if not is_static(window.after):  # the padding behind that lets the last window end
+        return g.op("MaxPool", x, pads=[*window.before, *window.before], ceil_mode=1, **shape)
     lowest = float(np.finfo(x.dt).min) if x.dt.kind == "f" else int(np.iinfo(x.dt).min)
     x, window = padded(g, x, window, lowest)
-    return g.op(
-        "MaxPool", x, kernel_shape=list(window.kernel), strides=list(window.strides), pads=window.pads
-    )
+    return g.op("MaxPool", x, pads=window.pads, **shape)
 
 
 def mean_pool(g: Builder, x: Tensor, window: Window) -> Tensor:

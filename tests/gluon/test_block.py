@@ -98,7 +98,7 @@ def test_changed_parameters_are_seen_after_baking() -> None:
     net.hybridize()
     for _ in range(5):
         before = net(nd.array(X)).asnumpy()
-    assert net._baked is not None
+    assert net._compiled is not None and net._compiled._latest is not None
     net.b.bias.set_data(net.b.bias.data() + nd.array([5, 0, 0]))
     after = net(nd.array(X)).asnumpy()
     net.hybridize(False)

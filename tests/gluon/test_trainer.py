@@ -44,11 +44,11 @@ def test_gradients_are_divided_by_the_batch_size() -> None:
 
 
 def test_stale_gradients_are_an_error() -> None:
-    p, q = parameter([mx.cpu()]), gluon.Parameter("unused", shape=(2,))
+    p, q = parameter([mx.cpu()]), gluon.Parameter("unused_weight", shape=(2,))
     q.initialize()
     trainer = gluon.Trainer([p, q], "sgd")
     backward(p)
-    with pytest.raises(UserWarning, match=r"no backward has written the gradient of `unused`"):
+    with pytest.raises(UserWarning, match=r"no backward has written the gradient of `unused_weight`"):
         trainer.step(1)
     trainer.step(1, ignore_stale_grad=True)
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..ndarray import NDArray
+from ..symbol import Symbol
 from .block import Block
 
 __all__ = ["print_summary"]
@@ -38,6 +39,8 @@ def print_summary(block: Block, inputs: Sequence[Any]) -> None:
             raise AssertionError(f'"{layer.name}" must not be hybridized to print summary.')
 
         def hook(b: Block, _: Any, outputs: Any) -> None:
+            if isinstance(outputs, Symbol):
+                return  # a trace that only finds shapes
             row: dict[str, Any] = {"output": _shapes(outputs), "n": 0, "trainable": 0, "shared": 0}
             for p in b.params.values():
                 size = int(np.prod(p.shape))

@@ -68,7 +68,9 @@ def test_learning_rate_can_be_set_and_scheduled() -> None:
     trainer.set_learning_rate(0.25)
     assert trainer.learning_rate == 0.25
     scheduled = gluon.Trainer(
-        [p], "sgd", {"learning_rate": 1.0, "lr_scheduler": mx.lr_scheduler.FactorScheduler(1, 0.5)}
+        [p],
+        "sgd",
+        {"learning_rate": 1.0, "lr_scheduler": mx.lr_scheduler.FactorScheduler(1, 0.5, base_lr=1.0)},
     )
     with pytest.raises(UserWarning):
         scheduled.set_learning_rate(2.0)

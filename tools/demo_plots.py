@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 if TYPE_CHECKING:
     from .demo import Epoch
@@ -30,6 +30,9 @@ def draw_training(epochs: Sequence[Epoch], path: Path) -> None:
     left.semilogy(numbers, [epoch.loss for epoch in epochs], color=BLUE, marker="o", markersize=4)
     left.set_xlabel("epoch")
     left.set_ylabel("training loss", color=BLUE)
+    left.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    left.yaxis.set_major_formatter("{x:g}")
+    left.yaxis.set_minor_formatter(NullFormatter())
     left.tick_params(axis="y", labelcolor=BLUE)
     left.xaxis.set_major_locator(MaxNLocator(integer=True))
     accuracies = [100 * epoch.accuracy for epoch in epochs]

@@ -437,7 +437,7 @@ ERRORS: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("kwargs", "text"), ERRORS, ids=[str(kwargs) for kwargs, _ in ERRORS])
+@pytest.mark.parametrize(("kwargs", "text"), ERRORS, ids=[" ".join(kwargs) or "none" for kwargs, _ in ERRORS])
 def test_arguments_that_contradict_each_other(kwargs: dict[str, Any], text: str) -> None:
     with pytest.raises(ValueError, match=text):
         data.DataLoader([1], **kwargs)

@@ -176,7 +176,8 @@ class HybridBlock(Block):
         compiled = self._compiled
         if compiled is None:
             compiled = self._compiled = self._compile(args)
-            self._quick = compiled.quick if type(self).forward in self._whole_forwards else None
+            whole = type(self).forward in self._whole_forwards and self._monitor is None
+            self._quick = compiled.quick if whole else None
         operands = compiled.operands(args, self._finish_deferred)
         result = compiled(operands, fixed=self._monitor is None)
         if self._monitor is not None:
@@ -234,6 +235,7 @@ class HybridBlock(Block):
     ) -> None:
         """Call ``callback(node name, operator name, array)`` for every operator of a compiled call."""
         self._monitor = (callback, monitor_all)
+        self._quick = None
         super().register_op_hook(callback, monitor_all)
 
     def _run_monitor(self, operands: dict[str, NDArray]) -> None:

@@ -128,6 +128,8 @@ def _heads(heads: Any, head_grads: Any) -> tuple[list[Place], list[NDArray]]:
             g = wrap(from_numpy(np.ones(x.shape, x.dtype), device_of(x._ctx)), x._ctx)
         elif g.shape != x.shape:
             raise MXNetError(f"backward: a head has shape {x.shape}, its gradient {g.shape}")
+        elif g.dtype != x.dtype:
+            g = g.astype(x.dtype)
         places.append(x._place)
         values.append(g)
     return places, values

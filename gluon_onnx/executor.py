@@ -47,10 +47,22 @@ class Executor:
         self.grad_arrays = _in_order(args_grad, self.arg_names, "args_grad", required=False)
         self.aux_arrays = _in_order(aux_states, self.aux_names, "aux_states", required=True)
         self._reqs = _requests(grad_req, self.arg_names, self.grad_arrays)
-        self.outputs: list[NDArray] = []
+        self._outputs: list[NDArray] | None = None
         self._function = SymbolFunction(symbol, name=symbol.name or "executor")
         self._variables: list[NDArray] = []
         self._monitor: tuple[Callable[[str, NDArray], None], bool] | None = None
+
+    @property
+    def outputs(self) -> list[NDArray]:
+        """The results of the last forward; zeros before the first."""
+        if self._outputs is None:
+            known = {**self.arg_dict, **self.aux_dict}
+            shapes = self._symbol.infer_shape(**{n: x.shape for n, x in known.items()})[1]
+            types = self._symbol.infer_type(**{n: x.dtype for n, x in known.items()})[1]
+            if shapes is None or types is None:
+                raise MXNetError("the shapes and types of the arguments do not determine those of the outputs")
+            self._outputs = [zeros(s, self._ctx, t) for s, t in zip(shapes, types, strict=True)]
+        return self._outputs
 
     @property
     def arg_dict(self) -> dict[str, NDArray]:
@@ -102,12 +114,12 @@ class Executor:
             views[name] = view
         views.update(self.aux_dict)
         with _Scope(is_train, is_train):
-            self.outputs = call(
+            self._outputs = call(
                 self._function, [views[n] for n in self._function.names], train=is_train, ctx=self._ctx
             )
         if self._monitor is not None:
             self._run_monitor(views, is_train)
-        return self.outputs
+        return self._outputs
 
     def backward(self, out_grads: Any = None, is_train: bool = True) -> None:
         """Compute the gradients of the last ``forward(is_train=True)`` into the gradient arrays.
@@ -125,7 +137,7 @@ class Executor:
         for x, g in zip(self.outputs, grads, strict=False):
             if x._place is not None:
                 heads.append(x._place)
-                values.append(g if g is not None else _ones_like(x))
+                values.append(_ones_like(x) if g is None else g.astype(x.dtype, copy=False))
         with _Scope(False, is_train):
             run_backward(heads, values, keep=True)
 

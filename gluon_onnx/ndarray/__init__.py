@@ -30,6 +30,7 @@ from .functions import (
     equal,
     greater,
     greater_equal,
+    histogram,
     lesser,
     lesser_equal,
     logical_and,

@@ -11,6 +11,7 @@ from .._runtime.session import from_numpy as _from_numpy
 from ..base import MXNetError
 from ..context import Context, current_context
 from ..graph.ops import find
+from ..graph.ops.creation import sequence
 from .dispatch import device_of, invoke
 from .ndarray import NDArray, array, wrap
 
@@ -109,11 +110,7 @@ def arange(
     dtype: Any = np.float32,
 ) -> NDArray:
     """Evenly spaced values in ``[start, stop)``, each `repeat` times."""
-    if stop is None:
-        start, stop = 0, start
-    count = max(int(np.ceil((stop - start) / step)), 0)
-    value = (start + step * np.arange(count, dtype=np.float64)).astype(np.dtype(dtype))
-    return _place(np.repeat(value, repeat), ctx)
+    return _place(sequence(start, stop, step, repeat, np.dtype(dtype).name), ctx)
 
 
 def linspace(

@@ -18,6 +18,7 @@ __all__ = [
     "equal",
     "greater",
     "greater_equal",
+    "histogram",
     "lesser",
     "lesser_equal",
     "logical_and",
@@ -97,3 +98,22 @@ logical_or = _binary("logical_or", "broadcast_logical_or", "_logical_or_scalar",
 logical_xor = _binary(
     "logical_xor", "broadcast_logical_xor", "_logical_xor_scalar", None, _flag(np.logical_xor)
 )
+
+
+def histogram(
+    a: NDArray, bins: int | NDArray = 10, range: tuple[float, float] | None = None
+) -> tuple[NDArray, NDArray]:
+    """Counts of values in bins, and the edges of the bins.
+
+    Parameters
+    ----------
+    bins : the number of bins of equal width, or their ascending edges.
+    range : the outer edges; the smallest and largest value by default.
+    """
+    if isinstance(bins, NDArray):
+        counts, edges = invoke(find("_histogram"), [a, bins], {})
+    else:
+        if range is None:
+            range = (float(a.min().asscalar()), float(a.max().asscalar()))
+        counts, edges = invoke(find("_histogram"), [a], {"bin_cnt": bins, "range": range})
+    return counts, edges

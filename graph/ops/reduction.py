@@ -52,6 +52,8 @@ def _extremum(kind: str) -> Callable[[Builder, Tensor, list[int], bool], Tensor]
     """Maximum or minimum. NaN among the elements gives NaN, which ONNX Runtime promises for some layouts only."""
 
     def compute(g: Builder, x: Tensor, axes: list[int], keepdims: bool) -> Tensor:
+        if 0 in x.dims:
+            raise ShapeError(f"argument 'data': expected elements, got shape {x.dims}")
         y = _reduce(g, kind, x, axes, keepdims)
         if is_integer(x.dt) or not axes:
             return y

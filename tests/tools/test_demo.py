@@ -38,7 +38,7 @@ def test_it_does_what_it_promises(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert results["epochs"][-1]["accuracy"] >= 0.975
     assert results["feature_accuracy"] >= 0.95
     assert results["onnx_difference"] <= demo.TOLERANCE
-    assert results["reload_difference"] == 0
+    assert results["reload_difference"] <= demo.TOLERANCE
     assert "Conv2D" in said and "BatchNorm" in said, "the summary of the model"
     assert f"max abs difference {results['onnx_difference']:.2e}" in said
     onnx.checker.check_model(onnx.load(tmp_path / "model.onnx"), full_check=True)

@@ -205,11 +205,11 @@ class LAMB(Optimizer):
             copy, (mean, var) = state
             direction = nd.mp_lamb_update_phase1(w, grad, mean, var, copy, **params)
             nd.mp_lamb_update_phase2(
-                w, direction, copy.norm(), direction.norm(), copy, lr=lr, out=w, **bounds
+                w, direction, nd.norm(copy), nd.norm(direction), copy, lr=lr, out=w, **bounds
             )
         else:
             direction = nd.lamb_update_phase1(w, grad, *state, **params)
-            nd.lamb_update_phase2(w, direction, w.norm(), direction.norm(), lr=lr, out=w, **bounds)
+            nd.lamb_update_phase2(w, direction, nd.norm(w), nd.norm(direction), lr=lr, out=w, **bounds)
 
     def _several(
         self,

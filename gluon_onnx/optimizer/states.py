@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["dump", "load"]
 
-_FORMAT = "gluon-onnx optimizer states 1"
+_KEY, _FORMAT = "gluon_onnx", "optimizer states 1"
 _OMITTED = ("param_dict",)  # the trainer's parameters: it sets them again
 
 
@@ -93,7 +93,7 @@ def _instance(base: type[Any], name: str, attributes: dict[str, Any]) -> Any:
         raise FormatError(
             f"the optimizer states need the class {name}, which is not defined; import it before"
         )
-    result = kind.__new__(kind)
+    result = object.__new__(kind)
     vars(result).update(attributes)
     return result
 
@@ -151,8 +151,8 @@ def dump(states: dict[Any, Any], optimizer: Optimizer | None) -> bytes:
             d for d, c in optimizer._all_index_update_counts.items() if c is optimizer._index_update_count
         )
         content["optimizer"] = {"class": _name(type(optimizer)), "attributes": found, "device": current}
-    metadata = {"format": _FORMAT, "content": json.dumps(content, allow_nan=False)}
-    return write_tensors(writer.arrays, metadata)
+    content["format"] = _FORMAT
+    return write_tensors(writer.arrays, {_KEY: json.dumps(content, allow_nan=False)})
 
 
 def load(data: bytes) -> tuple[dict[Any, Any], Optimizer | None]:
@@ -171,12 +171,10 @@ def load(data: bytes) -> tuple[dict[Any, Any], Optimizer | None]:
         )
     try:
         size = int.from_bytes(data[:8], "little")
-        metadata = json.loads(data[8 : 8 + size])["__metadata__"]
-        if metadata.get("format") != _FORMAT:
-            raise FormatError(
-                f"not optimizer states: expected the format {_FORMAT!r}, got {metadata.get('format')!r}"
-            )
-        content, reader = json.loads(metadata["content"]), _Reader(read_tensors(data))
+        content = json.loads(json.loads(data[8 : 8 + size])["__metadata__"][_KEY])
+        if content["format"] != _FORMAT:
+            raise FormatError(f"expected the format {_FORMAT!r}, got {content['format']!r}")
+        reader = _Reader(read_tensors(data))
         states = reader.value(content["states"])
         saved = content.get("optimizer")
         attributes = {k: reader.value(v) for k, v in saved["attributes"].items()} if saved else {}

@@ -59,3 +59,5 @@ WITHOUT_ROWS: dict[str, str] = dict.fromkeys(
 _IN_PLACE = "2026-11-21: MXNet's writes to its inputs only; test_in_place.py looks at them"
 WITHOUT_ROWS.update(dict.fromkeys(["_scatter_set_nd", "reset_arrays"], _IN_PLACE))
 WITHOUT_ROWS["_square_sum"] = "2026-11-21: MXNet's takes sparse arrays only; tests/graph/autodiff/test_reduction.py"
+_SPARSE = "2026-11-21: MXNet has it for sparse gradients only; tests/optimizer compares it with that"
+WITHOUT_ROWS.update(dict.fromkeys(["_contrib_group_adagrad_update", "_sparse_adagrad_update"], _SPARSE))

@@ -161,8 +161,8 @@ def grad(
     retain_graph: bool | None = None,
     create_graph: bool = False,
     train_mode: bool = True,
-) -> Any:
-    """The gradients of `heads` with respect to `variables`, as new arrays.
+) -> list[NDArray]:
+    """The gradients of `heads` with respect to `variables`, as new arrays: a list, also for a single variable.
 
     Parameters
     ----------
@@ -172,8 +172,7 @@ def grad(
     ------
     MXNetError : a variable is not part of what the heads were computed from.
     """
-    single = isinstance(variables, NDArray)
-    arrays: Sequence[NDArray] = [variables] if single else list(variables)
+    arrays: Sequence[NDArray] = [variables] if isinstance(variables, NDArray) else list(variables)
     if not arrays:
         raise MXNetError("grad needs at least one variable")
     places, values = _heads(heads, head_grads)
@@ -187,8 +186,7 @@ def grad(
         found = run_backward(
             places, values, keep=keep or create_graph, create_graph=create_graph, variables=targets
         )
-    results = [_zeros_like(x) if g is None else g for x, g in zip(arrays, found, strict=True)]
-    return results[0] if single else results
+    return [_zeros_like(x) if g is None else g for x, g in zip(arrays, found, strict=True)]
 
 
 def get_symbol(x: NDArray) -> Any:

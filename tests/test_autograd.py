@@ -65,8 +65,8 @@ def test_gradient_of_gradient_of_gradient() -> None:
     x = variable(0.5, 1.5)
     with autograd.record():
         y = x * x * x * x
-        first = autograd.grad(y, x, create_graph=True)
-        second = autograd.grad(first, x, create_graph=True)
+        (first,) = autograd.grad(y, x, create_graph=True)
+        (second,) = autograd.grad(first, x, create_graph=True)
     second.backward()
     np.testing.assert_allclose(first.asnumpy(), 4 * x.asnumpy() ** 3, rtol=1e-5)
     np.testing.assert_allclose(second.asnumpy(), 12 * x.asnumpy() ** 2, rtol=1e-5)

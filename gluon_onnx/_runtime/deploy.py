@@ -52,10 +52,10 @@ def quantize_file(
     """
     from onnxruntime.quantization import QuantType, quantize_dynamic, quantize_static
 
-    model = onnx.load(source)
-    del model.graph.value_info[
-        :
-    ]  # the quantizer transposes weights without adapting what is said of their shapes
+    model = _folded(source)
+    model.graph.ClearField(
+        "value_info"
+    )  # the quantizer transposes weights and leaves their shapes as they were
     options: dict[str, Any] = {"use_external_data_format": external_data}
     with _quiet():
         try:
@@ -66,6 +66,21 @@ def quantize_file(
                 quantize_static(model, target, _Reader(calibration), per_channel=True, **options)
         except Exception as e:  # the quantizer raises whatever happens inside
             raise GraphError(f"quantization failed: {e}") from e
+
+
+def _folded(source: str) -> onnx.ModelProto:
+    """The model after ONNX Runtime's basic optimizations: normalizations are in the weights of convolutions."""
+    target = source + ".folded"
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.optimized_model_filepath = target
+    try:
+        onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        return onnx.load(target)
+    finally:
+        if os.path.exists(target):
+            os.remove(target)
 
 
 class _Reader:

@@ -103,7 +103,13 @@ COMPARISONS: dict[str, tuple[str, Binary, Kernel2]] = {
 
 # -- registration -----------------------------------------------------------------------------------------------
 def _register(
-    name: str, aliases: tuple[str, ...], says: str, lowering: Binary, kernel: Kernel2 | None, broadcasts: bool, predicate: bool
+    name: str,
+    aliases: tuple[str, ...],
+    says: str,
+    lowering: Binary,
+    kernel: Kernel2 | None,
+    broadcasts: bool,
+    predicate: bool,
 ) -> Operator:
     """Register an operator ``name(lhs, rhs)`` with operands of one element type, which its result has too."""
 
@@ -170,7 +176,14 @@ def identity_like(g: Builder, lhs: Tensor, rhs: Tensor) -> Tensor:
     return g.op("Identity", lhs)
 
 
-@operator("add_n", "ElementWiseSum", "_sparse_add_n", "_sparse_ElementWiseSum", num_args="num_args", elementwise=True)
+@operator(
+    "add_n",
+    "ElementWiseSum",
+    "_sparse_add_n",
+    "_sparse_ElementWiseSum",
+    num_args="num_args",
+    elementwise=True,
+)
 def add_n(g: Builder, *args: Tensor, num_args: int) -> Tensor:
     """add_n(*args, num_args)
 
@@ -198,7 +211,9 @@ def where(g: Builder, condition: Tensor, x: Tensor, y: Tensor) -> Tensor:
     chosen = condition if condition.dt == np.bool_ else _not_zero(g, condition)
     if condition.dims != x.dims:
         if condition.ndim != 1 or condition.dims[0] != x.dims[0]:
-            raise ShapeError(f"argument 'condition': expected shape {x.dims} or ({x.dims[0]},), got {condition.dims}")
+            raise ShapeError(
+                f"argument 'condition': expected shape {x.dims} or ({x.dims[0]},), got {condition.dims}"
+            )
         chosen = g.reshape(chosen, (condition.dims[0], *[1] * (x.ndim - 1)))
     return g.op("Where", chosen, x, y)
 

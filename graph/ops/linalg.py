@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from ..builder import Builder, Tensor
@@ -30,7 +28,9 @@ def _check(**matrices: Tensor) -> None:
     first = next(iter(matrices.values()))
     for name, x in matrices.items():
         if x.dt not in (np.float32, np.float64) or x.dt != first.dt:
-            raise TypeInferenceError(f"argument {name!r}: expected float32 or float64, as all arguments, got {x.dt.name}")
+            raise TypeInferenceError(
+                f"argument {name!r}: expected float32 or float64, as all arguments, got {x.dt.name}"
+            )
         if x.ndim < 2:
             raise ShapeError(f"argument {name!r}: expected two axes or more, got shape {x.dims}")
 
@@ -89,7 +89,14 @@ def gemm(
 
 @operator("_linalg_gemm2", "linalg_gemm2")
 def gemm2(
-    g: Builder, A: Tensor, B: Tensor, *, transpose_a: bool = False, transpose_b: bool = False, alpha: float = 1.0, axis: int = -2
+    g: Builder,
+    A: Tensor,
+    B: Tensor,
+    *,
+    transpose_a: bool = False,
+    transpose_b: bool = False,
+    alpha: float = 1.0,
+    axis: int = -2,
 ) -> Tensor:
     """_linalg_gemm2(A, B, transpose_a=False, transpose_b=False, alpha=1.0, axis=-2)
 
@@ -112,7 +119,14 @@ def syrk(g: Builder, A: Tensor, *, transpose: bool = False, alpha: float = 1.0) 
 
 @operator("_linalg_trmm", "linalg_trmm")
 def trmm(
-    g: Builder, A: Tensor, B: Tensor, *, transpose: bool = False, rightside: bool = False, lower: bool = True, alpha: float = 1.0
+    g: Builder,
+    A: Tensor,
+    B: Tensor,
+    *,
+    transpose: bool = False,
+    rightside: bool = False,
+    lower: bool = True,
+    alpha: float = 1.0,
 ) -> Tensor:
     """_linalg_trmm(A, B, transpose=False, rightside=False, lower=True, alpha=1.0)
 
@@ -130,7 +144,14 @@ def trmm(
 # -- triangular systems and factorizations --------------------------------------------------------------------------
 @operator("_linalg_trsm", "linalg_trsm")
 def trsm(
-    g: Builder, A: Tensor, B: Tensor, *, transpose: bool = False, rightside: bool = False, lower: bool = True, alpha: float = 1.0
+    g: Builder,
+    A: Tensor,
+    B: Tensor,
+    *,
+    transpose: bool = False,
+    rightside: bool = False,
+    lower: bool = True,
+    alpha: float = 1.0,
 ) -> Tensor:
     """_linalg_trsm(A, B, transpose=False, rightside=False, lower=True, alpha=1.0)
 
@@ -142,7 +163,9 @@ def trsm(
     b = B if alpha == 1.0 else B * alpha
     if transpose != rightside:
         A, lower = swap(g, A), not lower
-    return swap(g, solve_triangular(g, A, swap(g, b), lower)) if rightside else solve_triangular(g, A, b, lower)
+    return (
+        swap(g, solve_triangular(g, A, swap(g, b), lower)) if rightside else solve_triangular(g, A, b, lower)
+    )
 
 
 @operator("_linalg_potrf", "linalg_potrf")
@@ -238,7 +261,9 @@ def sumlogdiag(g: Builder, A: Tensor) -> Tensor:
     The sum of the logarithms of the diagonal of each matrix.
     """
     _check_square(A=A)
-    return _total(g, g.reduce("Sum", g.op("Log", _picked(g, A, np.arange(_size(A)) * (_size(A) + 1))), [-1]), A)
+    return _total(
+        g, g.reduce("Sum", g.op("Log", _picked(g, A, np.arange(_size(A)) * (_size(A) + 1))), [-1]), A
+    )
 
 
 def _picked(g: Builder, x: Tensor, places: Array) -> Tensor:
@@ -300,8 +325,9 @@ def makediag(g: Builder, A: Tensor, *, offset: int = 0) -> Tensor:
 def extracttrian(g: Builder, A: Tensor, *, offset: int = 0, lower: bool = True) -> Tensor:
     """_linalg_extracttrian(A, offset=0, lower=True)
 
-    A triangle of each matrix as a vector, the lower one row by row, the upper one column by column: that from diagonal `offset` outwards, which is the upper one for a
-    positive `offset`, the lower one for a negative, and for 0 the one `lower` says.
+    A triangle of each matrix as a vector, the lower one row by row, the upper one column by column: that from
+    diagonal `offset` outwards, which is the upper one for a positive `offset`, the lower one for a negative, and
+    for 0 the one `lower` says.
     """
     _check_square(A=A)
     n = _size(A)

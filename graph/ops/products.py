@@ -18,7 +18,13 @@ _Storage = Literal["default", "row_sparse", "csr"]
 
 @operator("dot", "_sparse_dot")
 def dot(
-    g: Builder, lhs: Tensor, rhs: Tensor, *, transpose_a: bool = False, transpose_b: bool = False, forward_stype: _Storage | None = None
+    g: Builder,
+    lhs: Tensor,
+    rhs: Tensor,
+    *,
+    transpose_a: bool = False,
+    transpose_b: bool = False,
+    forward_stype: _Storage | None = None,
 ) -> Tensor:
     """dot(lhs, rhs, transpose_a=False, transpose_b=False, forward_stype=None)
 
@@ -54,7 +60,13 @@ def _matrix(g: Builder, x: Tensor, first: bool, row: bool) -> tuple[Tensor, Shap
 
 @operator("batch_dot")
 def batch_dot(
-    g: Builder, lhs: Tensor, rhs: Tensor, *, transpose_a: bool = False, transpose_b: bool = False, forward_stype: _Storage | None = None
+    g: Builder,
+    lhs: Tensor,
+    rhs: Tensor,
+    *,
+    transpose_a: bool = False,
+    transpose_b: bool = False,
+    forward_stype: _Storage | None = None,
 ) -> Tensor:
     """batch_dot(lhs, rhs, transpose_a=False, transpose_b=False, forward_stype=None)
 
@@ -81,7 +93,9 @@ def khatri_rao(g: Builder, *args: Tensor, num_args: int) -> Tensor:
     for x in args:
         same_type("khatri_rao", args[0], x)
         if x.ndim != 2 or x.dims[1] != args[0].dims[1]:
-            raise ShapeError(f"argument 'args': expected matrices with {args[0].dims[-1]} columns, got shape {x.dims}")
+            raise ShapeError(
+                f"argument 'args': expected matrices with {args[0].dims[-1]} columns, got shape {x.dims}"
+            )
     for x in args[1:]:
         rows = g.reshape(result, (result.dims[0], 1, result.dims[1])) * g.reshape(x, (1, *x.dims))
         result = g.reshape(rows, (result.dims[0] * x.dims[0], x.dims[1]))

@@ -45,7 +45,9 @@ def _reduce(g: Builder, kind: str, x: Tensor, axes: list[int], keepdims: bool) -
 
 
 def _any_nan(g: Builder, x: Tensor, axes: list[int], keepdims: bool) -> Tensor:
-    return g.op("Greater", g.reduce("Max", g.cast(g.op("IsNaN", x), np.uint8), axes, keepdims), g.const(0, np.uint8))
+    return g.op(
+        "Greater", g.reduce("Max", g.cast(g.op("IsNaN", x), np.uint8), axes, keepdims), g.const(0, np.uint8)
+    )
 
 
 def _extremum(kind: str) -> Callable[[Builder, Tensor, list[int], bool], Tensor]:
@@ -92,8 +94,8 @@ def _reduction(
         return compute(g, data, reduced_axes(data.ndim, axis, exclude), keepdims)
 
     lower.__doc__ = (
-        f"{name}(data, axis=None, keepdims=False, exclude=False)\n\n{says} over the axes named, over all axes where none "
-        "is, or with `exclude` over all others. Without `keepdims` the axes vanish; a total has shape (1,)."
+        f"{name}(data, axis=None, keepdims=False, exclude=False)\n\n{says} over the axes named, over all axes where "
+        "none is, or with `exclude` over all others. Without `keepdims` the axes vanish; a total has shape (1,)."
     )
     op = operator(name, *aliases)(lower)
     if kernel is not None:
@@ -111,10 +113,16 @@ def _reduction(
 _reduction("sum", "The sum", "sum_axis", "_sparse_sum", compute=lambda g, x, a, k: _reduce(g, "Sum", x, a, k))
 _reduction("mean", "The mean (of integers: cut off towards zero)", "_sparse_mean", compute=_mean)
 _reduction("prod", "The product", compute=lambda g, x, a, k: _reduce(g, "Prod", x, a, k))
-_reduction("nansum", "The sum of all that is not NaN",
-           compute=lambda g, x, a, k: _reduce(g, "Sum", _without_nan(0)(g, x), a, k))
-_reduction("nanprod", "The product of all that is not NaN",
-           compute=lambda g, x, a, k: _reduce(g, "Prod", _without_nan(1)(g, x), a, k))
+_reduction(
+    "nansum",
+    "The sum of all that is not NaN",
+    compute=lambda g, x, a, k: _reduce(g, "Sum", _without_nan(0)(g, x), a, k),
+)
+_reduction(
+    "nanprod",
+    "The product of all that is not NaN",
+    compute=lambda g, x, a, k: _reduce(g, "Prod", _without_nan(1)(g, x), a, k),
+)
 _reduction("max", "The maximum", "max_axis", compute=_extremum("Max"), kernel=np.max)
 _reduction("min", "The minimum", "min_axis", compute=_extremum("Min"), kernel=np.min)
 
@@ -132,7 +140,13 @@ def square_sum(
 
 @operator("norm", "_sparse_norm")
 def norm(
-    g: Builder, data: Tensor, *, ord: Literal[1, 2] = 2, axis: _Axis = None, out_dtype: _OutType | None = None, keepdims: bool = False
+    g: Builder,
+    data: Tensor,
+    *,
+    ord: Literal[1, 2] = 2,
+    axis: _Axis = None,
+    out_dtype: _OutType | None = None,
+    keepdims: bool = False,
 ) -> Tensor:
     """norm(data, ord=2, axis=None, out_dtype=None, keepdims=False)
 
@@ -163,7 +177,9 @@ def moments(g: Builder, data: Tensor, *, axes: _Axis = None, keepdims: bool = Fa
     Mean and variance (of the whole population) over `axes`, which must be named.
     """
     if not axes:
-        raise ShapeError("parameter 'axes': expected axes; name all of them for the moments of the whole array")
+        raise ShapeError(
+            "parameter 'axes': expected axes; name all of them for the moments of the whole array"
+        )
     x = g.cast(data, np.float32) if is_integer(data.dt) else data
     over = axes_of(axes, x.ndim, "axes")
     mean = g.reduce("Mean", x, over, keepdims=True)
@@ -179,7 +195,9 @@ def multi_sum_sq(g: Builder, *data: Tensor, num_arrays: int) -> Tensor:
     The sum of squares of each array, as one float32 array of shape (num_arrays,).
     """
     if len(data) != num_arrays:
-        raise ShapeError(f"parameter 'num_arrays': expected the number of arrays, {len(data)}, got {num_arrays}")
+        raise ShapeError(
+            f"parameter 'num_arrays': expected the number of arrays, {len(data)}, got {num_arrays}"
+        )
     sums = []
     for x in data:
         wide = g.cast(x, np.float32)
@@ -235,7 +253,11 @@ def _arg(name: str, says: str, extremum: Callable[..., Array], op_type: str) -> 
         return g.cast(with_axis(g, _place(g, op_type, data, axis_of(axis, data.ndim), keepdims)), data.dt)
 
     def run(data: Array, axis: int | None, keepdims: bool) -> Array | None:
-        if not data.size or data.dtype == np.bool_ or (axis is not None and not -data.ndim <= axis < data.ndim):
+        if (
+            not data.size
+            or data.dtype == np.bool_
+            or (axis is not None and not -data.ndim <= axis < data.ndim)
+        ):
             return None
         found = extremum(data, axis=axis, keepdims=keepdims)
         return np.atleast_1d(found).astype(data.dtype)

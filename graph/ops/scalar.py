@@ -26,7 +26,13 @@ def _working_type(dt: np.dtype[Any], is_int: bool) -> np.dtype[Any]:
 
 
 def _register(
-    name: str, alias: str, says: str, lowering: Binary, kernel: Kernel2 | None, predicate: bool = False, swap: bool = False
+    name: str,
+    alias: str,
+    says: str,
+    lowering: Binary,
+    kernel: Kernel2 | None,
+    predicate: bool = False,
+    swap: bool = False,
 ) -> Operator:
     """Register an operator ``name(data, scalar, is_int)``; `swap` puts the number on the left."""
 
@@ -46,8 +52,8 @@ def _register(
         return y.astype(dt) if predicate else y
 
     lower.__doc__ = (
-        f"{name}(data, scalar=1.0, is_int=True)\n\n{says}, where one operand is the number `scalar` and `data` the other: "
-        f"{'lhs is the number' if swap else 'lhs is the array'}. For integer arrays the number is cut off to an integer; "
+        f"{name}(data, scalar=1.0, is_int=True)\n\n{says}, where one operand is the number `scalar`, `data` the other: "
+        f"{'lhs is the number' if swap else 'lhs is the array'}. For integer arrays it is cut off to an integer; "
         "without `is_int` they become float64 instead."
     )
     op = operator(name, *([alias] if alias else []), elementwise=True, differentiable=not predicate)(lower)
@@ -74,7 +80,6 @@ def _title(name: str) -> str:
     return "_" + "".join(part.title() for part in name.split("_")) + "Scalar"
 
 
-
 for _short, _name, _swap in (
     ("plus", "add", False),
     ("minus", "sub", False),
@@ -93,6 +98,13 @@ for _short, _name, _swap in (
     _alias = f"_R{_short[1:].title()}Scalar" if _swap else _title(_short)
     _register(f"_{_short}_scalar", _alias, *ARITHMETIC[_name], swap=_swap)
 for _name, (_says, _lowering, _kernel) in COMPARISONS.items():
-    _register(f"_{_name}_scalar", _title(_name), f"Whether ``{_says}``, as 1 or 0", _lowering, _kernel, predicate=True)
+    _register(
+        f"_{_name}_scalar",
+        _title(_name),
+        f"Whether ``{_says}``, as 1 or 0",
+        _lowering,
+        _kernel,
+        predicate=True,
+    )
 _register("_scatter_plus_scalar", "", *ARITHMETIC["add"])
 _register("_scatter_minus_scalar", "", *ARITHMETIC["sub"])

@@ -10,10 +10,44 @@ import onnx_ir as ir
 from ...builder import Builder, Tensor
 from ..engine import Gradient, attribute, rule, stops, tensor
 
-stops("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "And", "Or", "Xor", "Not", "IsNaN", "IsInf", "Shape",
-      "Size", "ArgMax", "ArgMin", "NonZero", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "BitwiseNot", "BitShift",
-      "NonMaxSuppression", "QuantizeLinear", "DynamicQuantizeLinear", "EyeLike", "Floor", "Ceil", "Round", "Sign",
-      "RandomNormalLike", "RandomUniformLike", "Bernoulli", "Multinomial", "ConstantOfShape", "Range", "Hardmax")
+stops(
+    "Equal",
+    "Greater",
+    "GreaterOrEqual",
+    "Less",
+    "LessOrEqual",
+    "And",
+    "Or",
+    "Xor",
+    "Not",
+    "IsNaN",
+    "IsInf",
+    "Shape",
+    "Size",
+    "ArgMax",
+    "ArgMin",
+    "NonZero",
+    "BitwiseAnd",
+    "BitwiseOr",
+    "BitwiseXor",
+    "BitwiseNot",
+    "BitShift",
+    "NonMaxSuppression",
+    "QuantizeLinear",
+    "DynamicQuantizeLinear",
+    "EyeLike",
+    "Floor",
+    "Ceil",
+    "Round",
+    "Sign",
+    "RandomNormalLike",
+    "RandomUniformLike",
+    "Bernoulli",
+    "Multinomial",
+    "ConstantOfShape",
+    "Range",
+    "Hardmax",
+)
 
 
 def mask(g: Builder, condition: Tensor, like: Tensor) -> Tensor:
@@ -156,8 +190,13 @@ _unary("Cos", lambda g, x, y, n: -g.op("Sin", x))
 _unary("Tan", lambda g, x, y, n: y * y + 1.0)
 _unary("Sinh", lambda g, x, y, n: g.op("Cosh", x))
 _unary("Cosh", lambda g, x, y, n: g.op("Sinh", x))
-_unary("ThresholdedRelu", lambda g, x, y, n: mask(g, g.op("Greater", x, float(attribute(n, "alpha", 1.0))), x))
-_unary("Shrink", lambda g, x, y, n: mask(g, g.op("Greater", g.op("Abs", x), float(attribute(n, "lambd", 0.5))), x))
+_unary(
+    "ThresholdedRelu", lambda g, x, y, n: mask(g, g.op("Greater", x, float(attribute(n, "alpha", 1.0))), x)
+)
+_unary(
+    "Shrink",
+    lambda g, x, y, n: mask(g, g.op("Greater", g.op("Abs", x), float(attribute(n, "lambd", 0.5))), x),
+)
 
 
 def _swish(g: Builder, x: Tensor, y: Tensor, n: ir.Node) -> Tensor:
@@ -234,7 +273,10 @@ def elu(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
 @rule("Selu")
 def selu(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
     x, y = tensor(n.inputs[0]), tensor(n.outputs[0])
-    alpha, gamma = float(attribute(n, "alpha", 1.67326319217681884765625)), float(attribute(n, "gamma", 1.05070102214813232421875))
+    alpha, gamma = (
+        float(attribute(n, "alpha", 1.67326319217681884765625)),
+        float(attribute(n, "gamma", 1.05070102214813232421875)),
+    )
     return g.op("Where", g.op("Greater", x, 0.0), dy * gamma, dy * (y + alpha * gamma))
 
 
@@ -255,8 +297,10 @@ def hard_sigmoid(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
 def prelu(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
     x, slope = map(tensor, n.inputs)
     positive = g.op("Greater", x, 0.0)
-    return (lambda: g.op("Where", positive, dy, dy * slope),
-            lambda: g.op("Where", positive, g.const(0, dy.dt), dy * x))
+    return (
+        lambda: g.op("Where", positive, dy, dy * slope),
+        lambda: g.op("Where", positive, g.const(0, dy.dt), dy * x),
+    )
 
 
 @rule("Gelu")

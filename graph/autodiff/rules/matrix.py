@@ -115,7 +115,9 @@ def einsum(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
     left, arrow, result = text.partition("->")
     terms = left.split(",")
     if "." in text or any(len(set(t)) < len(t) for t in terms):
-        raise NotDifferentiableError(f"ONNX Einsum: no gradient for the equation {text!r}, which repeats an index or has '...'")
+        raise NotDifferentiableError(
+            f"ONNX Einsum: no gradient for the equation {text!r}, which repeats an index or has '...'"
+        )
     if not arrow:
         result = "".join(sorted(c for c in set(left) - {","} if left.count(c) == 1))
 
@@ -123,7 +125,12 @@ def einsum(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
         sizes = dict(zip(terms[i], inputs[i].dims, strict=True))
         others = [t for k, t in enumerate(terms) if k != i]
         known = [c for c in terms[i] if c in result or any(c in t for t in others)]
-        y = g.op("Einsum", dy, *(x for k, x in enumerate(inputs) if k != i), equation=f"{','.join([result, *others])}->{''.join(known)}")
+        y = g.op(
+            "Einsum",
+            dy,
+            *(x for k, x in enumerate(inputs) if k != i),
+            equation=f"{','.join([result, *others])}->{''.join(known)}",
+        )
         dims: list[DimLike] = [sizes[c] if c in known else 1 for c in terms[i]]
         return g.expand(g.reshape(y, dims), inputs[i].dims)
 

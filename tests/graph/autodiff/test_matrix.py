@@ -14,7 +14,16 @@ from gluon_onnx.graph.builder import Builder, Tensor
 from gluon_onnx.graph.dims import Dim
 from gluon_onnx.graph.errors import NotDifferentiableError
 from gluon_onnx.graph.program import finish
-from tests.graph.autodiff.slopes import Slope, check_first, check_second, check_torch, gradients, mxnet, row, run
+from tests.graph.autodiff.slopes import (
+    Slope,
+    check_first,
+    check_second,
+    check_torch,
+    gradients,
+    mxnet,
+    row,
+    run,
+)
 
 _STREAM = np.random.RandomState(3)
 
@@ -223,7 +232,9 @@ def test_precision(name: str, dims: tuple[str, ...] | None) -> None:
     g = Builder()
     shape = x.shape if dims is None else [Dim.symbol(d) if isinstance(d, str) else d for d in dims]
     program = finish(g, [build(g, g.input("x", np.float64, shape))], names=["y"])
-    session = onnxruntime.InferenceSession(program.model.SerializeToString(), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        program.model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
     np.testing.assert_allclose(session.run(None, {"x": x})[0], expected(x), rtol=1e-10, atol=1e-11)
 
 

@@ -13,7 +13,16 @@ from gluon_onnx.graph.autodiff.engine import joint
 from gluon_onnx.graph.builder import Builder, Tensor
 from gluon_onnx.graph.dims import Dim
 from gluon_onnx.graph.program import finish
-from tests.graph.autodiff.slopes import Slope, check_first, check_second, check_torch, gradients, mxnet, row, run
+from tests.graph.autodiff.slopes import (
+    Slope,
+    check_first,
+    check_second,
+    check_torch,
+    gradients,
+    mxnet,
+    row,
+    run,
+)
 
 _NAN = math.nan
 _X = np.array([[[0.6, -1.2, 1.7], [2.1, -0.4, 0.9]], [[-0.8, 1.3, 0.35], [1.1, 0.25, -1.9]]])
@@ -29,7 +38,9 @@ _AXES: dict[str, tuple[list[int] | None, bool]] = {
 
 def reduce(kind: str, axes: list[int] | None, keepdims: bool) -> Callable[..., Tensor]:
     """An ONNX reduction over some axes, or without naming any."""
-    return lambda g, x: g.op(f"Reduce{kind}", x, None if axes is None else g.ints(*axes), keepdims=int(keepdims))
+    return lambda g, x: g.op(
+        f"Reduce{kind}", x, None if axes is None else g.ints(*axes), keepdims=int(keepdims)
+    )
 
 
 def _torch(kind: str, axes: list[int] | None, keepdims: bool) -> Callable[..., Any]:
@@ -120,5 +131,5 @@ def test_symbolic_length(kind: str) -> None:
     gradient = joint(program, [0], [0])
     for array in (_ZEROS, _ZEROS[:, :3], np.tile(_ZEROS, (1, 2))):
         dy = np.array([1.0, -2.0, 0.5])
-        (expected,) = gradients(lambda g, v: reduce(kind, [1], False)(g, v) * g.const(dy), [array])
+        (expected,) = gradients(lambda g, v, dy=dy: reduce(kind, [1], False)(g, v) * g.const(dy), [array])
         np.testing.assert_allclose(run(gradient, [array, dy])[0], expected, rtol=1e-14)

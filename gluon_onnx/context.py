@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from contextvars import ContextVar, Token
 from typing import ClassVar, Self
 
@@ -10,7 +11,25 @@ from ._runtime import devices
 __all__ = ["Context", "cpu", "cpu_pinned", "current_context", "gpu", "gpu_memory_info", "num_gpus"]
 
 
-class Context:
+class _ContextType(type):
+    """What the class `Context` itself has."""
+
+    @property
+    def default_ctx(cls) -> Context:
+        """Deprecated form of `current_context()`; assigning to it sets the default."""
+        warnings.warn(_DEFAULT_CTX, DeprecationWarning, stacklevel=2)
+        return _current.get()
+
+    @default_ctx.setter
+    def default_ctx(cls, value: Context) -> None:
+        warnings.warn(_DEFAULT_CTX, DeprecationWarning, stacklevel=2)
+        _current.set(value)
+
+
+_DEFAULT_CTX = "Context.default_ctx is deprecated: use current_context(), or a context as a context manager"
+
+
+class Context(metaclass=_ContextType):
     """A device. A context manager: arrays made inside live on it by default.
 
     Parameters

@@ -16,7 +16,7 @@ from .ops.schema import Attrs
 from .shapes import ShapeContext, TypeContext, is_complete, unify
 from .symbol import Entry, Node, Symbol
 
-__all__ = ["abstract_outputs", "infer_shapes", "infer_types"]
+__all__ = ["abstract_outputs", "has_free_shape", "infer_shapes", "infer_types"]
 
 _FLOAT = np.dtype(np.float32)
 _UNKNOWN = "?"
@@ -100,6 +100,11 @@ def _settled(node: Node, shapes: Mapping[Entry, PartialShape]) -> bool:
     return all(is_complete(shapes.get(e)) for e in _entries(node))
 
 
+def has_free_shape(node: Node) -> bool:
+    """Whether the node makes an array some of whose sizes follow from where it is used."""
+    return node.op is not None and node.op.free_shape and 0 in (node.parsed.shape or ())
+
+
 def _step(node: Node, shapes: dict[Entry, PartialShape], types: Mapping[Entry, np.dtype[Any] | None]) -> bool:
     """Refine the shapes around one node; whether anything changed."""
     op, attrs, names = node.op, node.parsed, node.argument_names()
@@ -114,8 +119,10 @@ def _step(node: Node, shapes: dict[Entry, PartialShape], types: Mapping[Entry, n
         context.unify_all()
     if op.shape_rule is not None:
         op.shape_rule(context, attrs)
-    ins = context.inputs
-    if any(not is_complete(s) for s in context.outputs) and all(s is not None for s in ins):
+    ins, free = context.inputs, has_free_shape(node)
+    if free:
+        context.set(0, tuple(d or None for d in attrs.shape))
+    elif any(not is_complete(s) for s in context.outputs) and all(s is not None for s in ins):
         try:
             found = abstract_outputs(
                 op,

@@ -10,6 +10,7 @@ import numpy as np
 from .builder import Builder, Tensor
 from .dims import DimLike
 from .errors import GraphError
+from .infer import has_free_shape, infer_shapes
 from .ops.registry import Operator
 from .ops.schema import Attrs
 from .program import Program, finish, without_inputs
@@ -44,6 +45,7 @@ def lower_symbol(symbol: Symbol, specs: Mapping[str, TensorSpec], train: bool = 
     missing = [n for n in missing if n not in labels]
     if missing:
         raise GraphError(f"no shape and element type given for the arguments {missing}")
+    free = _free_shapes(symbol, nodes, specs)
     inputs: dict[str, Tensor] = {}
     for node in nodes:
         if node.op is None and node.name not in labels:
@@ -57,11 +59,29 @@ def lower_symbol(symbol: Symbol, specs: Mapping[str, TensorSpec], train: bool = 
         if labels:
             _add_labels(g, node, values, inputs)
         with g.scope(node.name, op=node.op.name):
-            results = node.op.lower(g, [values[e] for e in node.inputs], node.parsed, node.argument_names())
+            results = node.op.lower(
+                g, [values[e] for e in node.inputs], node.parsed, node.argument_names(), free.get(node)
+            )
         for i, r in enumerate(results):
             values[node, i] = r
     program = finish(g, [values[e] for e in symbol.heads], names=symbol.list_outputs())
     return without_inputs(program, labels) if labels else program
+
+
+def _free_shapes(
+    symbol: Symbol, nodes: Sequence[Node], specs: Mapping[str, TensorSpec]
+) -> dict[Node, dict[str, Any]]:
+    """Parameter `shape` of the nodes in which some sizes follow from where the result is used."""
+    open_nodes = [n for n in nodes if has_free_shape(n)]
+    if not open_nodes:
+        return {}
+    shapes = infer_shapes(symbol, {name: tuple(dims) for name, (_, dims) in specs.items()})
+    found: dict[Node, dict[str, Any]] = {}
+    for node in open_nodes:
+        shape = shapes.get((node, 0))
+        if shape is not None and None not in shape:  # otherwise the zeros stand for themselves
+            found[node] = {"shape": shape}
+    return found
 
 
 def _add_labels(g: Builder, node: Node, values: dict[Entry, Tensor], inputs: dict[str, Tensor]) -> None:

@@ -86,9 +86,10 @@ class _Step:
         edge = g.unsqueeze(first, 0)
         if length == 1:
             return edge
-        if self.reverse:
-            return g.op("Concat", g.slice(sequence, [0], [1], [length]), edge, axis=0)
-        return g.op("Concat", edge, g.slice(sequence, [0], [0], [length - 1]), axis=0)
+        begin, end = (1, length) if self.reverse else (0, length - 1)
+        rest = g.slice(sequence, [0], [begin], [end])
+        parts = [rest, edge] if self.reverse else [edge, rest]
+        return g.with_dims("Concat", sequence.dims, *parts, axis=0)
 
     def loop(
         self, body: Any, states: Sequence[Tensor], sequences: Sequence[Tensor], back: bool = False

@@ -286,12 +286,14 @@ def compose(
     AttributeParseError, GraphError : a parameter is unknown or malformed.
     """
     op = find(called)
+    marks = {k: str(v) for k, v in kwargs.items() if k.startswith("__") and k.endswith("__")}
+    kwargs = {k: v for k, v in kwargs.items() if k not in marks}
     positional, named, params = bind_arguments(op, called, args, kwargs, Symbol)
     if op.variadic is not None and op.num_args:
         params.setdefault(op.num_args, len(positional))
     attrs = op.parse(params)
     name = current_names().get(name, op_hint(called))
-    user = current_attributes().get(dict(attr or {}))
+    user = current_attributes().get({**marks, **(attr or {})})
     strings = {k: format_value(v) for k, v in params.items() if v is not None or op.params[k].optional}
     strings.update({_hidden(k): v for k, v in user.items()})
     entries: list[Entry] = []

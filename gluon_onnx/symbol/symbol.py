@@ -280,10 +280,9 @@ class Symbol(graph_symbol.Symbol):
 
     def reshape(self, *shape: Any, **kwargs: Any) -> Any:
         """The symbol in another shape; see operator Reshape."""
-        if len(shape) == 1 and isinstance(shape[0], list | tuple):
-            shape = tuple(shape[0])
         if shape:
-            kwargs["shape"] = tuple(shape)
+            given = shape[0] if len(shape) == 1 else shape
+            kwargs["shape"] = tuple(given) if isinstance(given, list) else given
         return _apply("Reshape", self, **kwargs)
 
     def as_nd_ndarray(self) -> Symbol:

@@ -9,5 +9,5 @@ from .transform import differentiate
 
 __all__ = ["Pair", "differentiable", "differentiate", "rule", "split", "vjp"]
 
-for _name in ("elementwise", "reduction", "shape", "matrix", "nn", "conv", "pool", "norm", "indexing"):
+for _name in ("elementwise", "reduction", "shape", "matrix", "nn", "conv", "pool", "recurrent", "norm", "indexing"):
     importlib.import_module(f"{__name__}.rules.{_name}")

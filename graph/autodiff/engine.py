@@ -19,7 +19,7 @@ from ..builder import CUSTOM_DOMAIN, Builder, CustomFunction, Tensor
 from ..errors import GraphError, NotDifferentiableError
 from ..program import RANDOM_KEY, Program, finish, open_inputs, reads
 
-__all__ = ["Gradient", "Pair", "differentiable", "joint", "rule", "split", "through_expansion", "vjp"]
+__all__ = ["Gradient", "Pair", "differentiable", "joint", "rule", "split", "through", "through_expansion", "vjp"]
 
 Gradient = Tensor | Callable[[], "Tensor | None"] | None
 Rule = Callable[..., Sequence[Gradient] | Gradient]
@@ -140,28 +140,49 @@ def _rule_of(node: ir.Node) -> Rule | None:
 
 def through_expansion(g: Builder, node: ir.Node, *dys: Tensor | None) -> Sequence[Gradient]:
     """The rule of a macro node without one of its own: differentiate what it expands to."""
-    inputs = [tensor(v) for v in node.inputs]
-    inner = Builder(g)
-    values = {x: inner.input(str(x.name), x.dt, x.dims) for x in dict.fromkeys(inputs)}
     function = CustomFunction.registry[node.op_type]
     attributes = {k: a.value for k, a in node.attributes.items()}
-    results = function.expand(inner, *(values[x] for x in inputs), **attributes)
-    outputs = results if isinstance(results, tuple) else (results,)
+    return through(g, node, lambda b, *inputs: function.expand(b, *inputs, **attributes), *dys)
+
+
+def through(
+    g: Builder, node: ir.Node, expand: Callable[..., Tensor | Sequence[Tensor]], *dys: Tensor | None
+) -> Sequence[Gradient]:
+    """Gradients of a node's inputs by differentiating ``expand(builder, *inputs)``, which computes the same outputs.
+
+    `expand` gets None for inputs that the node does not have.
+    """
+    inputs = [tensor(v) for v in node.inputs if v is not None]
+    inner = Builder(g)
+    values = {
+        x: inner.const(x.const) if x.const is not None else inner.input(str(x.name), x.dt, x.dims)
+        for x in dict.fromkeys(inputs)
+    }
+    results = expand(inner, *(None if v is None else values[tensor(v)] for v in node.inputs))
+    outputs = [results] if isinstance(results, Tensor) else list(results)
     cotangents = {i: inner.input(f"dy{i}", dy.dt, dy.dims) for i, dy in enumerate(dys) if dy is not None}
-    wrt = [values[x] for x in dict.fromkeys(inputs)]
-    found = vjp(inner, [outputs[i] for i in cotangents], list(cotangents.values()), wrt)
+    variable = [x for x in values if x.const is None]
+    found = vjp(
+        inner,
+        [outputs[i] for i in cotangents],
+        list(cotangents.values()),
+        [values[x] for x in variable],
+    )
     back: dict[ir.Value, Tensor] = {v: x for x, v in values.items()}
     back.update({cotangents[i]: dy for i, dy in enumerate(dys) if dy is not None})
+    made = {v for n in inner.nodes for v in n.outputs}
+    for node_read in inner.nodes:
+        for source in reads(node_read):  # sizes come from tensors of the graph around it
+            if source not in made and source not in back and tensor(source).const is None:
+                back[source] = tensor(source)
     g.replay(inner.nodes, back)
-    grads = {
-        x: (None if d is None else g._copied(d, back))
-        for x, d in zip(dict.fromkeys(inputs), found, strict=True)
-    }
+    grads = {x: g._copied(d, back) for x, d in zip(variable, found, strict=True) if d is not None}
     once: set[ir.Value] = set()
     result: list[Gradient] = []
-    for x in inputs:  # an input that occurs twice gets its whole gradient once
-        result.append(None if x in once else grads[x])
-        once.add(x)
+    for v in node.inputs:  # an input that occurs twice gets its whole gradient once
+        result.append(None if v is None or v in once else grads.get(tensor(v)))
+        if v is not None:
+            once.add(v)
     return result
 
 

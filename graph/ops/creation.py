@@ -20,7 +20,7 @@ __all__: list[str] = []
 _FLOAT32 = DType("float32")
 
 
-@operator("_zeros", differentiable=False)
+@operator("_zeros", differentiable=False, free_shape=True)
 def zeros(g: Builder, *, shape: Ints = (), ctx: str = "", dtype: DType = _FLOAT32) -> Tensor:
     """_zeros(shape=(), ctx='', dtype='float32')
 
@@ -29,7 +29,7 @@ def zeros(g: Builder, *, shape: Ints = (), ctx: str = "", dtype: DType = _FLOAT3
     return g.fill(shape, 0, dtype)
 
 
-@operator("_ones", differentiable=False)
+@operator("_ones", differentiable=False, free_shape=True)
 def ones(g: Builder, *, shape: Ints = (), ctx: str = "", dtype: DType = _FLOAT32) -> Tensor:
     """_ones(shape=(), ctx='', dtype='float32')
 
@@ -38,7 +38,7 @@ def ones(g: Builder, *, shape: Ints = (), ctx: str = "", dtype: DType = _FLOAT32
     return g.fill(shape, 1, dtype)
 
 
-@operator("_full", differentiable=False)
+@operator("_full", differentiable=False, free_shape=True)
 def full(g: Builder, *, shape: Ints | None = None, ctx: str = "", dtype: DType = _FLOAT32, value: float) -> Tensor:
     """_full(shape=None, ctx='', dtype='float32', value)
 
@@ -64,8 +64,9 @@ def sequence(start: float, stop: float | None, step: float, repeat: int, dtype: 
         raise ShapeError(f"parameters 'step' and 'repeat': expected step != 0 and repeat > 0, got {step} and {repeat}")
     count = max(math.ceil((end - first) / step), 0)
     dt = np.dtype(dtype)
-    numbers = np.arange(count).astype(dt) * np.float64(step).astype(dt) + np.float64(first).astype(dt)
-    return np.repeat(numbers.astype(dt), repeat)
+    with np.errstate(all="ignore"):  # what an integer type cannot hold wraps around
+        numbers = np.arange(count).astype(dt) * np.float64(step).astype(dt) + np.float64(first).astype(dt)
+        return np.repeat(numbers.astype(dt), repeat)
 
 
 @operator("_arange", differentiable=False)

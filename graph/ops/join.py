@@ -64,8 +64,17 @@ def rnn_param_concat(g: Builder, *data: Tensor, num_args: int, dim: int = 1) -> 
 
 
 @concat.infer_shape
+def _(s: ShapeContext, a: Any) -> None:
+    _joined_shapes(s, a, 1)
+
+
 @rnn_param_concat.infer_shape
 def _(s: ShapeContext, a: Any) -> None:
+    _joined_shapes(s, a, 2)
+
+
+def _joined_shapes(s: ShapeContext, a: Any, most: int) -> None:
+    """Shapes of arrays and their concatenation; up to `most` arrays whose length is unknown have the same one."""
     known = [x for x in (*s.inputs, *s.outputs) if x is not None]
     if not known or not -len(known[0]) <= a.dim < len(known[0]):
         return
@@ -81,12 +90,13 @@ def _(s: ShapeContext, a: Any) -> None:
     lengths = [x[axis] if x is not None else None for x in s.inputs]
     out = s[0]
     whole = out[axis] if out is not None else None
-    if lengths.count(None) == 1 and whole is not None:
+    missing = [name for name, n in zip(s.names, lengths, strict=True) if n is None]
+    if whole is not None and 0 < len(missing) <= most:
         rest: DimLike = whole
         for n in lengths:
             rest = rest if n is None else rest - n
-        missing = lengths.index(None)
-        s.set(s.names[missing], (*common[:axis], rest, *common[axis + 1 :]))
+        for name in missing:
+            s.set(name, (*common[:axis], rest // len(missing), *common[axis + 1 :]))
 
 
 @concat.numpy

@@ -43,6 +43,7 @@ class Operator:
     differentiable : False where gradients stop (integer results, comparisons).
     elementwise : all inputs and outputs have one shape.
     labels : names of the inputs that only the gradient reads.
+    free_shape : a zero in parameter `shape` stands for a size that follows from where the result is used.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Operator:
         differentiable: bool = True,
         elementwise: bool = False,
         labels: Sequence[str] = (),
+        free_shape: bool = False,
     ) -> None:
         self.name = name
         self.aliases = tuple(aliases)
@@ -73,6 +75,7 @@ class Operator:
         self.differentiable = differentiable
         self.elementwise = elementwise
         self.labels = tuple(labels)
+        self.free_shape = free_shape
         self.num_args = num_args
         self.shape_rule: Callable[[ShapeContext, Attrs], None] | None = None
         self.type_rule: Callable[[TypeContext, Attrs], None] | None = None
@@ -183,14 +186,14 @@ class Operator:
         inputs: Sequence[Tensor],
         attrs: Attrs,
         names: Sequence[str],
-        dynamic: Mapping[str, Tensor] | None = None,
+        dynamic: Mapping[str, Any] | None = None,
     ) -> tuple[Tensor, ...]:
         """Emit ONNX nodes for one call.
 
         Parameters
         ----------
         inputs : tensors of the inputs present, in order; `names` are the names they go by.
-        dynamic : tensors for parameters that are given at run time.
+        dynamic : values in place of those of parameters, such as tensors for those that are given at run time.
         """
         values = attrs.values if not dynamic else {**attrs.values, **dynamic}
         values = {k: v for k, v in values.items() if k in self.params}

@@ -135,6 +135,11 @@ def _(s: Any, a: Any) -> None:
         and a.shape
     ):
         s.set(0, tuple(a.shape))
+    known = s[0]
+    if data is not None and list(data).count(None) == 1 and known is not None and None not in known:
+        whole = prod([d for d in known if d is not None])
+        rest = prod([d for d in data if d is not None])
+        s.set("data", tuple(whole // rest if d is None else d for d in data))
 
 
 @operator("Flatten", "flatten")

@@ -47,7 +47,7 @@ def gather(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
 @rule("GatherElements")
 def gather_elements(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
     x, indices = map(tensor, n.inputs)
-    return scatter(g, g.fill(x.dims, 0, x.dt), indices, dy, attribute(n, "axis", 0))
+    return scatter(g, g.fill(x.dims, 0, x.dt), indices, dy, attribute(n, "axis", 0) % x.ndim)
 
 
 def _rows(g: Builder, indices: Tensor, dims: Sequence[DimLike], batch: int) -> tuple[Tensor, int]:
@@ -108,7 +108,7 @@ def _scatter_gradient(
 @rule("ScatterElements")
 def scatter_elements(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
     x, indices, values = map(tensor, n.inputs)
-    reduction, axis = attribute(n, "reduction", "none"), attribute(n, "axis", 0)
+    reduction, axis = attribute(n, "reduction", "none"), attribute(n, "axis", 0) % x.ndim
     dx, dv = _scatter_gradient(g, axis, x, indices, values, tensor(n.outputs[0]), dy, reduction)
     return dx, None, dv
 
@@ -144,7 +144,7 @@ def one_hot(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
 
     def off_and_on() -> Tensor:
         unit = g.cast(g.const(np.array([0, 1], np.float32)), dy.dt)
-        hits = g.with_dims("OneHot", dy.dims, indices, depth, unit, axis=attribute(n, "axis", -1))
+        hits = g.op("OneHot", indices, depth, unit, axis=attribute(n, "axis", -1))
         axes = range(dy.ndim)
         on = g.reduce("Sum", dy * g.cast(hits, dy.dt), axes)
         return g.op("Concat", g.unsqueeze(g.reduce("Sum", dy, axes) - on, 0), g.unsqueeze(on, 0), axis=0)
@@ -157,7 +157,7 @@ def top_k(g: Builder, n: ir.Node, dy: Tensor | None, _: Tensor | None) -> Gradie
     x, places = tensor(n.inputs[0]), tensor(n.outputs[1])
     if dy is None:
         return None
-    return scatter(g, g.fill(x.dims, 0, x.dt), places, dy, attribute(n, "axis", -1), None)
+    return scatter(g, g.fill(x.dims, 0, x.dt), places, dy, attribute(n, "axis", -1) % x.ndim, None)
 
 
 @rule("Compress")

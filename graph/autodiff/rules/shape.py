@@ -143,7 +143,9 @@ def pad(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
     named = [] if given is None else [None, tensor(given)]
 
     def inner() -> Tensor:
-        return g.with_dims("Pad", x.dims, dy, g.op("Neg", tensor(n.inputs[1])), *named)
+        if pads is None or axes is None:
+            return g.with_dims("Pad", x.dims, dy, g.op("Neg", tensor(n.inputs[1])), *named)
+        return _unpadded(g, dy, x, [a % x.ndim for a in axes], pads)
 
     if mode == "constant":
         every = range(x.ndim)
@@ -154,6 +156,20 @@ def pad(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
     for axis, before, after in zip(axes, pads[: len(axes)], pads[len(axes) :], strict=True):
         dy = _folded(g, dy, axis % x.ndim, x.dims[axis], before, after, mode)
     return (dy,)
+
+
+def _unpadded(g: Builder, dy: Tensor, x: Tensor, axes: Sequence[int], pads: Sequence[int]) -> Tensor:
+    """What lies on `x` of the gradient of its padded form; zeros where negative pads have cut `x`."""
+    before, after = pads[: len(axes)], pads[len(axes) :]
+    begin = [max(b, 0) for b in before]
+    end = [dy.dims[axis] - max(a, 0) for axis, a in zip(axes, after, strict=True)]
+    kept = g.slice(dy, axes, begin, end)
+    if min(pads, default=0) >= 0:
+        return kept
+    widths = [0] * 2 * x.ndim
+    for axis, b, a in zip(axes, before, after, strict=True):
+        widths[axis], widths[x.ndim + axis] = max(-b, 0), max(-a, 0)
+    return g.with_dims("Pad", x.dims, kept, g.ints(*widths))
 
 
 def _folded(g: Builder, dy: Tensor, axis: int, size: DimLike, before: int, after: int, mode: str) -> Tensor:

@@ -112,7 +112,7 @@ def register(reg_name: str) -> Callable[[P], P]:
     """Decorate a `CustomOpProp`: its operator is then ``nd.Custom(..., op_type=reg_name)``."""
 
     def decorate(prop: P) -> P:
-        if not (isinstance(prop, type) and issubclass(prop, CustomOpProp)):
+        if not issubclass(prop, CustomOpProp):
             raise TypeError(f"register decorates subclasses of CustomOpProp, got {prop!r}")
         _registered[reg_name] = prop
         return prop
@@ -255,7 +255,8 @@ def Custom(*args: NDArray, op_type: str, name: str | None = None, **kwargs: Any)
         near = difflib.get_close_matches(op_type, _registered, n=3)
         raise MXNetError(f"no custom operator is registered as {op_type!r}; nearest names: {near or list(_registered)}")
     arrays = {k: v for k, v in kwargs.items() if isinstance(v, NDArray)}
-    prop = prop_class(**{k: str(v) for k, v in kwargs.items() if k not in arrays})
+    params: dict[str, Any] = {k: str(v) for k, v in kwargs.items() if k not in arrays}
+    prop = prop_class(**params)
     rest = [n for n in [*prop.list_arguments(), *prop.list_auxiliary_states()][len(args) :] if n in arrays]
     unknown = set(arrays) - set(rest)
     if unknown:

@@ -54,29 +54,35 @@ class Tensor(ir.Value):
     def ndim(self) -> int:
         return len(self.dims)
 
+    def _home(self, other: Operand) -> Builder:
+        """Where a node of both is emitted: in the inner one of their graphs."""
+        if isinstance(other, Tensor) and other.builder.depth > self.builder.depth:
+            return other.builder
+        return self.builder
+
     def __add__(self, other: Operand) -> Tensor:
-        return self.builder.op("Add", self, other)
+        return self._home(other).op("Add", self, other)
 
     def __radd__(self, other: Operand) -> Tensor:
-        return self.builder.op("Add", other, self)
+        return self._home(other).op("Add", other, self)
 
     def __sub__(self, other: Operand) -> Tensor:
-        return self.builder.op("Sub", self, other)
+        return self._home(other).op("Sub", self, other)
 
     def __rsub__(self, other: Operand) -> Tensor:
-        return self.builder.op("Sub", other, self)
+        return self._home(other).op("Sub", other, self)
 
     def __mul__(self, other: Operand) -> Tensor:
-        return self.builder.op("Mul", self, other)
+        return self._home(other).op("Mul", self, other)
 
     def __rmul__(self, other: Operand) -> Tensor:
-        return self.builder.op("Mul", other, self)
+        return self._home(other).op("Mul", other, self)
 
     def __truediv__(self, other: Operand) -> Tensor:
-        return self.builder.op("Div", self, other)
+        return self._home(other).op("Div", self, other)
 
     def __rtruediv__(self, other: Operand) -> Tensor:
-        return self.builder.op("Div", other, self)
+        return self._home(other).op("Div", other, self)
 
     def __neg__(self) -> Tensor:
         return self.builder.op("Neg", self)
@@ -131,6 +137,7 @@ class Builder:
         self.constants: dict[tuple[str, tuple[int, ...], bytes], Tensor] = {}
         self.updates: dict[Tensor, Tensor] = {}
         self.parent = parent
+        self.depth: int = parent.depth + 1 if parent else 0
         self._names: dict[str, int] = parent._names if parent else {}
         self._symbol_source: dict[str, tuple[Tensor, int]] = dict(parent._symbol_source) if parent else {}
         self._texts: dict[str, Dim] = parent._texts if parent else {}

@@ -1,4 +1,4 @@
-"""Loops over the first axis of arrays: ONNX's Scan, with its attributes and types filled in."""
+"""Control flow with its attributes filled in: loops over first axes (Scan) and branches (If)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import onnx_ir as ir
 from .builder import Builder, Tensor
 from .dims import DimLike
 
-__all__ = ["scan"]
+__all__ = ["either", "scan"]
 
 
 def scan(
@@ -18,7 +18,8 @@ def scan(
     states: Sequence[Tensor],
     sequences: Sequence[Tensor],
     *,
-    reverse: bool = False,
+    reverse: bool | Sequence[bool] = False,
+    reverse_results: bool | Sequence[bool] | None = None,
     name: str = "step",
 ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     """Run `body` once for each item along the first axis of `sequences`, all of which have the same length.
@@ -27,7 +28,9 @@ def scan(
     ----------
     body : ``body(builder, *states, *items)`` returns the new states, then any number of results. It may read
         tensors of the graph around it.
-    reverse : begin with the last items. The result of the first item is in the first place all the same.
+    reverse : begin with the last items; for all sequences or for each.
+    reverse_results : where the first result goes: True is the last place. As `reverse`, if that is one for all, by
+        default, so that results lie where their items are.
 
     Returns
     -------
@@ -51,10 +54,14 @@ def scan(
         assert isinstance(t, Tensor)
         types.append((t.dt, (length, *t.dims)))
     attributes: dict[str, object] = {"body": graph, "num_scan_inputs": len(sequences)}
-    if reverse:
-        attributes["scan_input_directions"] = [1] * len(sequences)
-        if results:
-            attributes["scan_output_directions"] = [1] * len(results)
+    inward = [reverse] * len(sequences) if isinstance(reverse, bool) else list(reverse)
+    if reverse_results is None:
+        reverse_results = reverse if isinstance(reverse, bool) else False
+    outward = [reverse_results] * len(results) if isinstance(reverse_results, bool) else list(reverse_results)
+    if any(inward):
+        attributes["scan_input_directions"] = [int(r) for r in inward]
+    if any(outward):
+        attributes["scan_output_directions"] = [int(r) for r in outward]
     found = g.emit(
         "Scan",
         "",
@@ -63,3 +70,24 @@ def scan(
         types,  # type: ignore[arg-type]
     )
     return found[:count], found[count:]
+
+
+def either(
+    g: Builder, condition: Tensor, yes: Callable[[Builder], Tensor], no: Callable[[Builder], Tensor]
+) -> Tensor:
+    """The result of one of two functions, which give the same type and shape; only that one is computed (ONNX's If).
+
+    Parameters
+    ----------
+    condition : bool, without axes or with one element.
+    yes, no : ``yes(builder)`` emits its nodes with that builder; it may read tensors of the graph around it.
+    """
+    branches = {
+        "then_branch": g.subgraph("then", [], lambda b: [yes(b)]),
+        "else_branch": g.subgraph("else", [], lambda b: [no(b)]),
+    }
+    result = branches["then_branch"].outputs[0]
+    assert isinstance(result, Tensor)
+    return g.emit(
+        "If", "", [condition], ir.convenience.convert_attributes(branches), [(result.dt, result.dims)]
+    )[0]

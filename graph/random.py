@@ -100,11 +100,11 @@ def words(g: Builder, count: DimLike, key: Tensor | None = None) -> Tensor:
     lines = rows + _COLUMNS
     index = numbers(g, 2 * lines, np.uint32)
     hashed = _mix(g, _mix(g, index + first) + second)
-    table = g.with_dims("Reshape", (2, lines, 1), hashed, g.ints(2, -1, 1))
+    table = g.reshape(hashed, (lines, 2))
 
     def part(number: int, begin: DimLike, end: DimLike) -> Tensor:
-        piece = g.slice(table, [0, 1], [number, begin], [number + 1, end])
-        return g.reshape(piece, (1, _COLUMNS) if end == _COLUMNS else (rows, 1))
+        piece = g.slice(table, [0, 1], [begin, number], [end, number + 1])
+        return g.reshape(piece, (1, _COLUMNS)) if begin == 0 else piece
 
     one = part(0, _COLUMNS, lines) + part(0, 0, _COLUMNS)
     other = part(1, _COLUMNS, lines) + part(1, 0, _COLUMNS)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from .builder import Builder, Tensor
 
-__all__ = ["SHAPES", "Window", "pad_spatial", "window_of"]
+__all__ = ["SHAPES", "Window", "pad_spatial", "transposed_sizes", "transposed_window", "window_of"]
 
 
 @dataclass(frozen=True)
@@ -92,12 +92,47 @@ def window_of(
     if auto == "VALID":
         window = Window(kernel, strides, dilations, (0,) * rank, (0,) * rank)
     if attributes.get("ceil_mode"):
-        after = tuple(
+        declared = [0] * rank if auto == "VALID" else list(pads[rank:])
+        rounded = tuple(
             b + _ceil_padding(n, e, s, a, b)
-            for n, e, s, a, b in zip(sizes, window.extent, strides, window.before, window.after, strict=True)
+            for n, e, s, a, b in zip(sizes, window.extent, strides, window.before, declared, strict=True)
         )
-        return Window(kernel, strides, dilations, window.before, after)
+        return Window(kernel, strides, dilations, window.before, rounded)
     return window
+
+
+def transposed_sizes(attributes: Mapping[str, Any], sizes: Sequence[DimLike], kernel: Sequence[int]) -> Shape:
+    """The sizes that an ONNX ConvTranspose makes of `sizes`."""
+    if attributes.get("output_shape"):
+        return tuple(attributes["output_shape"])
+    strides = attributes.get("strides") or [1] * len(kernel)
+    if (attributes.get("auto_pad") or "NOTSET") not in ("NOTSET", "VALID"):
+        return tuple(n * s for n, s in zip(sizes, strides, strict=True))
+    window = window_of({k: v for k, v in attributes.items() if k != "auto_pad"}, sizes, kernel)
+    extra = attributes.get("output_padding") or [0] * len(kernel)
+    return tuple(n + e for n, e in zip(window.spread(sizes), extra, strict=True))
+
+
+def transposed_window(
+    attributes: Mapping[str, Any], sizes: Sequence[DimLike], kernel: Sequence[int], results: Sequence[DimLike]
+) -> Window:
+    """The window that leads from the results of an ONNX ConvTranspose (of sizes `results`) back to its data (`sizes`).
+
+    Raises
+    ------
+    NeedsStaticShape : the padding depends on symbolic sizes.
+    """
+    auto = attributes.get("auto_pad") or "NOTSET"
+    if auto in ("NOTSET", "VALID") and not attributes.get("output_shape"):
+        return window_of(
+            {k: v for k, v in attributes.items() if k != "auto_pad" or v == "VALID"}, results, kernel
+        )
+    plain = window_of({k: v for k, v in attributes.items() if k in ("strides", "dilations")}, sizes, kernel)
+    extra = attributes.get("output_padding") or [0] * len(plain.kernel)
+    total = [int(n + e - m) for n, e, m in zip(plain.spread(sizes), extra, results, strict=True)]
+    small, large = tuple(t // 2 for t in total), tuple(t - t // 2 for t in total)
+    before, after = (small, large) if auto == "SAME_UPPER" else (large, small)
+    return Window(plain.kernel, plain.strides, plain.dilations, before, after)
 
 
 def _same_padding(n: DimLike, extent: int, stride: int) -> int:
@@ -124,7 +159,7 @@ def pad_spatial(g: Builder, x: Tensor, window: Window, value: float | None = Non
     if not any(window.pads):
         return x
     sizes = (d + a + b for d, a, b in zip(x.dims[2:], window.before, window.after, strict=True))
-    pads = g.ints(0, 0, *window.before, 0, 0, *window.after)
+    pads = g.shape_tensor([0, 0, *window.before, 0, 0, *window.after])
     return g.with_dims("Pad", (*x.dims[:2], *sizes), x, pads, None if value is None else g.const(value, x.dt))
 
 
@@ -157,16 +192,7 @@ def _max_pool(inputs: Sequence[Tensor | None], attributes: Mapping[str, Any]) ->
 def _conv_transpose(inputs: Sequence[Tensor | None], attributes: Mapping[str, Any]) -> Outputs:
     x, w = inputs[0], inputs[1]
     assert x is not None and w is not None
-    if attributes.get("output_shape") or (attributes.get("auto_pad") or "NOTSET") not in ("NOTSET", "VALID"):
-        sizes: Sequence[DimLike] = attributes.get("output_shape") or [
-            n * s for n, s in zip(x.dims[2:], attributes.get("strides") or [1] * (x.ndim - 2), strict=True)
-        ]
-    else:
-        window = window_of(
-            {k: v for k, v in attributes.items() if k != "auto_pad"}, x.dims[2:], [int(k) for k in w.dims[2:]]
-        )
-        extra = attributes.get("output_padding") or [0] * (x.ndim - 2)
-        sizes = [n + e for n, e in zip(window.spread(x.dims[2:]), extra, strict=True)]
+    sizes = transposed_sizes(attributes, x.dims[2:], [int(k) for k in w.dims[2:]])
     return [(x.dt, (x.dims[0], w.dims[1] * attributes.get("group", 1), *sizes))]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,8 @@ from ..ndarray import NDArray
 from ..ndarray.dispatch import call, device_of
 from ..ndarray.ndarray import wrap
 from ..symbol import Symbol
-from .parameter import DeferredInitializationError, Parameter
+from .parameter import DeferredInitializationError
+from .parameter_dict import ParameterDict
 from .structure import Structure, flatten, regroup
 
 __all__ = ["CompiledBlock"]
@@ -107,7 +108,7 @@ class CompiledBlock:
         name: str,
         inputs: Sequence[str],
         out: Symbol,
-        params: Mapping[str, Parameter],
+        params: ParameterDict,
         labels: Collection[str],
         in_format: Structure,
         out_format: Structure,

@@ -67,6 +67,7 @@ __all__ = [
     "full",
     "greater",
     "greater_equal",
+    "histogram",
     "image",
     "lesser",
     "lesser_equal",

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from .ndarray import NDArray
 from .register import lookup, members
 from .updates import (
     adamw_update,
@@ -16,12 +19,33 @@ from .updates import (
 
 __all__ = [
     "adamw_update",
+    "isfinite",
+    "isinf",
+    "isnan",
     "mp_adamw_update",
     "multi_adamw_update",
     "multi_lamb_update",
     "multi_mp_adamw_update",
     "multi_mp_lamb_update",
 ]
+
+
+def isinf(data: NDArray) -> NDArray:
+    """1 for each element that is infinite, else 0."""
+    result: NDArray = abs(data) == np.inf
+    return result
+
+
+def isnan(data: NDArray) -> NDArray:
+    """1 for each element that is NaN, else 0."""
+    result: NDArray = data != data  # only NaN differs from itself
+    return result
+
+
+def isfinite(data: NDArray) -> NDArray:
+    """1 for each element that is neither infinite nor NaN, else 0."""
+    result: NDArray = abs(data) < np.inf
+    return result
 
 
 def __getattr__(name: str) -> Any:

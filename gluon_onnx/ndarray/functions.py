@@ -114,6 +114,9 @@ def histogram(
         counts, edges = invoke(find("_histogram"), [a, bins], {})
     else:
         if range is None:
-            range = (float(a.min().asscalar()), float(a.max().asscalar()))
+            range = (
+                float(invoke(find("min"), [a], {}).asscalar()),
+                float(invoke(find("max"), [a], {}).asscalar()),
+            )
         counts, edges = invoke(find("_histogram"), [a], {"bin_cnt": bins, "range": range})
     return counts, edges

@@ -32,6 +32,10 @@ def wrap(raw: Raw, ctx: Context) -> NDArray:
     return result
 
 
+# NumPy has two classes for a type where C has two names; ONNX Runtime's arrays have the less usual one.
+_SAME_TYPE: dict[type, type] = {np.longlong: np.int64, np.ulonglong: np.uint64}
+
+
 class NDArray:
     """A multi-dimensional array on a device, with MXNet's semantics.
 
@@ -119,7 +123,8 @@ class NDArray:
     @property
     def dtype(self) -> Any:
         """Element type, as NumPy's scalar class."""
-        return self._raw_dtype.type
+        kind = self._raw_dtype.type
+        return _SAME_TYPE.get(kind, kind)
 
     @property
     def context(self) -> Context:

@@ -69,7 +69,8 @@ def uniform(
     ctx : device of the result, where the parameters are numbers; default: the current one.
     out : an array to write the result into.
     """
-    return _draw("uniform", {"low": low, "high": high}, shape, dtype, ctx, out, kwargs)
+    result: NDArray = _draw("uniform", {"low": low, "high": high}, shape, dtype, ctx, out, kwargs)
+    return result
 
 
 def normal(
@@ -82,7 +83,8 @@ def normal(
     **kwargs: Any,
 ) -> NDArray:
     """Normal with mean `loc` and standard deviation `scale`; the other parameters are those of `uniform`."""
-    return _draw("normal", {"loc": loc, "scale": scale}, shape, dtype, ctx, out, kwargs)
+    result: NDArray = _draw("normal", {"loc": loc, "scale": scale}, shape, dtype, ctx, out, kwargs)
+    return result
 
 
 def randn(*shape: int, **kwargs: Any) -> NDArray:
@@ -95,14 +97,16 @@ def poisson(
     lam: Number = 1, shape: Any = _Null, dtype: Any = _Null, ctx: Any = None, out: Any = None, **kwargs: Any
 ) -> NDArray:
     """Poisson with mean `lam`, as floating-point numbers; the other parameters are those of `uniform`."""
-    return _draw("poisson", {"lam": lam}, shape, dtype, ctx, out, kwargs)
+    result: NDArray = _draw("poisson", {"lam": lam}, shape, dtype, ctx, out, kwargs)
+    return result
 
 
 def exponential(
     scale: Number = 1, shape: Any = _Null, dtype: Any = _Null, ctx: Any = None, out: Any = None, **kwargs: Any
 ) -> NDArray:
     """Exponential with mean `scale`; the other parameters are those of `uniform`."""
-    return _draw("exponential", {"lam": 1.0 / scale}, shape, dtype, ctx, out, kwargs)
+    result: NDArray = _draw("exponential", {"lam": 1.0 / scale}, shape, dtype, ctx, out, kwargs)
+    return result
 
 
 def gamma(
@@ -115,7 +119,8 @@ def gamma(
     **kwargs: Any,
 ) -> NDArray:
     """Gamma with shape `alpha` and scale `beta`; the other parameters are those of `uniform`."""
-    return _draw("gamma", {"alpha": alpha, "beta": beta}, shape, dtype, ctx, out, kwargs)
+    result: NDArray = _draw("gamma", {"alpha": alpha, "beta": beta}, shape, dtype, ctx, out, kwargs)
+    return result
 
 
 def negative_binomial(
@@ -128,7 +133,8 @@ def negative_binomial(
     **kwargs: Any,
 ) -> NDArray:
     """The number of failures before `k` successes of probability `p`; the other parameters are those of `uniform`."""
-    return _draw("negative_binomial", {"k": k, "p": p}, shape, dtype, ctx, out, kwargs)
+    result: NDArray = _draw("negative_binomial", {"k": k, "p": p}, shape, dtype, ctx, out, kwargs)
+    return result
 
 
 def generalized_negative_binomial(
@@ -141,7 +147,10 @@ def generalized_negative_binomial(
     **kwargs: Any,
 ) -> NDArray:
     """Negative binomial with mean `mu` and variance ``mu + alpha * mu ** 2``; the rest is as in `uniform`."""
-    return _draw("generalized_negative_binomial", {"mu": mu, "alpha": alpha}, shape, dtype, ctx, out, kwargs)
+    result: NDArray = _draw(
+        "generalized_negative_binomial", {"mu": mu, "alpha": alpha}, shape, dtype, ctx, out, kwargs
+    )
+    return result
 
 
 def randint(
@@ -162,9 +171,10 @@ def randint(
     for name, value in (("low", low), ("high", high)):
         if not isinstance(value, int | np.integer):
             raise ValueError(f"random.randint: {name} must be an integer, got {type(value).__name__}")
-    return function("_random_randint")(
+    result: NDArray = function("_random_randint")(
         low=low, high=high, shape=shape, dtype=dtype, ctx=ctx, out=out, **kwargs
-    )  # type: ignore[no-any-return]
+    )
+    return result
 
 
 def multinomial(

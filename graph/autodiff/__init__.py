@@ -9,5 +9,17 @@ from .transform import differentiate
 
 __all__ = ["Pair", "differentiable", "differentiate", "rule", "split", "vjp"]
 
-for _name in ("elementwise", "reduction", "shape", "matrix", "nn", "conv", "pool", "recurrent", "norm", "indexing"):
+for _name in (
+    "elementwise",
+    "reduction",
+    "shape",
+    "matrix",
+    "softmax",
+    "conv",
+    "pool",
+    "recurrent",
+    "control",
+    "norm",
+    "indexing",
+):
     importlib.import_module(f"{__name__}.rules.{_name}")

@@ -22,7 +22,17 @@ from ..program import RANDOM_KEY, Program, finish, open_inputs, reads
 __all__ = ["Gradient", "Pair", "differentiable", "joint", "rule", "split", "through", "through_expansion", "vjp"]
 
 Gradient = Tensor | Callable[[], "Tensor | None"] | None
-Rule = Callable[..., Sequence[Gradient] | Gradient]
+
+
+@dataclass(frozen=True)
+class WithCaptured:
+    """What a rule returns for a node with subgraphs: gradients of its inputs, and of values that subgraphs read."""
+
+    inputs: Sequence[Gradient]
+    captured: Mapping[Tensor, Tensor]
+
+
+Rule = Callable[..., Sequence[Gradient] | Gradient | WithCaptured]
 
 _RULES: dict[tuple[str, str], Rule] = {}
 _STOPS: set[tuple[str, str]] = set()
@@ -120,8 +130,12 @@ def _apply(
         )
     given = [dy if dy is not None or not v.name else None for dy, v in zip(dys, node.outputs, strict=True)]
     result = function(g, node, *given)
+    captured: Mapping[Tensor, Tensor] = {}
+    if isinstance(result, WithCaptured):
+        captured = result.captured
+        result = result.inputs
     parts: Sequence[Gradient] = result if isinstance(result, tuple | list) else (result,)
-    for x, part in zip(node.inputs, parts, strict=False):
+    for x, part in [*zip(node.inputs, parts, strict=False), *captured.items()]:
         if x is None or part is None or x not in depends:
             continue
         value = part() if callable(part) else part

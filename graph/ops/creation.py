@@ -39,7 +39,9 @@ def ones(g: Builder, *, shape: Ints = (), ctx: str = "", dtype: DType = _FLOAT32
 
 
 @operator("_full", differentiable=False, free_shape=True)
-def full(g: Builder, *, shape: Ints | None = None, ctx: str = "", dtype: DType = _FLOAT32, value: float) -> Tensor:
+def full(
+    g: Builder, *, shape: Ints | None = None, ctx: str = "", dtype: DType = _FLOAT32, value: float
+) -> Tensor:
     """_full(shape=None, ctx='', dtype='float32', value)
 
     Every element is `value`.
@@ -61,7 +63,9 @@ def sequence(start: float, stop: float | None, step: float, repeat: int, dtype: 
     """``start, start + step, ...`` before `stop`, each `repeat` times, computed in the element type as MXNet does."""
     first, end = (0.0, start) if stop is None else (start, stop)
     if step == 0 or repeat < 1:
-        raise ShapeError(f"parameters 'step' and 'repeat': expected step != 0 and repeat > 0, got {step} and {repeat}")
+        raise ShapeError(
+            f"parameters 'step' and 'repeat': expected step != 0 and repeat > 0, got {step} and {repeat}"
+        )
     count = max(math.ceil((end - first) / step), 0)
     dt = np.dtype(dtype)
     with np.errstate(all="ignore"):  # what an integer type cannot hold wraps around
@@ -86,13 +90,22 @@ def arange(
     Numbers from `start` up to and without `stop` in steps, each `repeat` times; from 0 to `start` without `stop`.
     """
     if infer_range:
-        raise ShapeError("parameter 'infer_range': a range whose end follows from how it is used is not supported")
+        raise ShapeError(
+            "parameter 'infer_range': a range whose end follows from how it is used is not supported"
+        )
     return g.op("Identity", g.const(sequence(start, stop, step, repeat, dtype)))
 
 
 @operator("_linspace", differentiable=False)
 def linspace(
-    g: Builder, *, start: float, stop: float | None = None, num: int, endpoint: bool = True, ctx: str = "", dtype: DType = _FLOAT32
+    g: Builder,
+    *,
+    start: float,
+    stop: float | None = None,
+    num: int,
+    endpoint: bool = True,
+    ctx: str = "",
+    dtype: DType = _FLOAT32,
 ) -> Tensor:
     """_linspace(start, stop=None, num, endpoint=True, ctx='', dtype='float32')
 
@@ -109,7 +122,14 @@ for _op in (zeros, ones, full, eye, arange, linspace):
 
 @operator("_contrib_arange_like", differentiable=False)
 def arange_like(
-    g: Builder, data: Tensor, *, start: float = 0.0, step: float = 1.0, repeat: int = 1, ctx: str = "", axis: int | None = None
+    g: Builder,
+    data: Tensor,
+    *,
+    start: float = 0.0,
+    step: float = 1.0,
+    repeat: int = 1,
+    ctx: str = "",
+    axis: int | None = None,
 ) -> Tensor:
     """_contrib_arange_like(data, start=0.0, step=1.0, repeat=1, ctx='', axis=None)
 

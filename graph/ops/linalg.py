@@ -169,25 +169,26 @@ def trsm(
 
 
 @operator("_linalg_potrf", "linalg_potrf")
-def potrf(g: Builder, A: Tensor) -> Tensor:
-    """_linalg_potrf(A)
+def potrf(g: Builder, A: Tensor, *, lower: bool = True) -> Tensor:
+    """_linalg_potrf(A, lower=True)
 
-    The Cholesky factor: lower triangular L with ``L @ L.T = A``. NaN where A is not positive definite. Only the lower
-    triangle of A is read.
+    The Cholesky factor: lower triangular L with ``L @ L.T = A``, or without `lower` upper triangular U with
+    ``U.T @ U = A``. NaN where A is not positive definite. Only the triangle of A named is read.
     """
     _check_square(A=A)
-    return cholesky(g, A)
+    return cholesky(g, A) if lower else swap(g, cholesky(g, swap(g, A)))
 
 
 @operator("_linalg_potri", "linalg_potri")
-def potri(g: Builder, A: Tensor) -> Tensor:
-    """_linalg_potri(A)
+def potri(g: Builder, A: Tensor, *, lower: bool = True) -> Tensor:
+    """_linalg_potri(A, lower=True)
 
-    The inverse of ``A @ A.T`` for lower triangular A. The upper triangle of A is not read.
+    The inverse of ``A @ A.T`` for lower triangular A, or without `lower` of ``A.T @ A`` for upper triangular A: of the
+    matrix that A is the Cholesky factor of. The other triangle of A is not read.
     """
     _check_square(A=A)
     ones = g.cast(g.const(np.eye(_size(A))), A.dt)
-    half = solve_triangular(g, A, g.expand(ones, A.dims), lower=True)
+    half = solve_triangular(g, A if lower else swap(g, A), g.expand(ones, A.dims), lower=True)
     return g.op("MatMul", swap(g, half), half)
 
 

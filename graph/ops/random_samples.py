@@ -116,7 +116,7 @@ def _shape(s: ShapeContext, a: Any) -> None:
 
 
 def _type(t: TypeContext, a: Any) -> None:
-    t.unify_all(t.names)  # type: ignore[arg-type]
+    t.unify_all(t.names)
     t.set(0, a.dtype if a.dtype not in (None, "None") else "float32")
 
 

@@ -18,8 +18,7 @@ def _tan(g: Builder, a: Attributes, x: Tensor) -> Tensor:
     return g.op("Sin", x) / g.op("Cos", x)
 
 
-@detour("Atan")
-def _atan(g: Builder, a: Attributes, x: Tensor) -> Tensor:
+def _arc_tangent(g: Builder, x: Tensor) -> Tensor:
     """The single-precision result y, and atan(tan(atan(x) - y)) from the addition theorem, which is tiny."""
     outer = g.op("Greater", g.op("Abs", x), 1.0)
     z = g.op("Where", outer, 1.0 / g.op("Where", outer, x, g.const(1.0, x.dt)), x)
@@ -29,14 +28,19 @@ def _atan(g: Builder, a: Attributes, x: Tensor) -> Tensor:
     return g.op("Where", outer, g.op("Sign", x) * (0.5 * math.pi) - y, y)
 
 
+@detour("Atan")
+def _atan(g: Builder, a: Attributes, x: Tensor) -> Tensor:
+    return _arc_tangent(g, x)
+
+
 @detour("Asin")
 def _asin(g: Builder, a: Attributes, x: Tensor) -> Tensor:
-    return _atan(g, a, x / g.op("Sqrt", (1.0 - x) * (x + 1.0)))
+    return _arc_tangent(g, x / g.op("Sqrt", (1.0 - x) * (x + 1.0)))
 
 
 @detour("Acos")
 def _acos(g: Builder, a: Attributes, x: Tensor) -> Tensor:
-    return _atan(g, a, g.op("Sqrt", (1.0 - x) / (x + 1.0))) * 2.0
+    return _arc_tangent(g, g.op("Sqrt", (1.0 - x) / (x + 1.0))) * 2.0
 
 
 def _half_exp(g: Builder, x: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import onnx_ir as ir
@@ -20,31 +20,38 @@ from ..builder import Builder, Tensor
 from ..dims import DimLike, prod
 from ..program import Program, open_inputs, reseal
 from ..resizing import block_factors, multiply_axis, resize_matrices
-from ..windows import Window, pad_spatial, window_of
+from ..windows import Window, pad_spatial, transposed_sizes, transposed_window, window_of
 
-__all__ = ["DETOURS", "with_kernels"]
+__all__ = ["ABSENT", "DETOURS", "with_kernels"]
 
 Attributes = Mapping[str, Any]
 Detour = Callable[..., Tensor | tuple[Tensor, ...]]
+AnyDetour = TypeVar("AnyDetour", bound=Detour)
 
-#: How to write out an operator on float64 operands: ``detour(g, attributes, *inputs)``.
+#: How to write out an operator on float64 operands (those of `ABSENT`: on any): ``detour(g, attributes, *inputs)``.
 DETOURS: dict[str, Detour] = {}
 
 
-def detour(*op_types: str) -> Callable[[Detour], Detour]:
+def detour(*op_types: str) -> Callable[[AnyDetour], AnyDetour]:
     """Register the decorated function for ONNX operators."""
 
-    def register(function: Detour) -> Detour:
+    def register(function: AnyDetour) -> AnyDetour:
         DETOURS.update(dict.fromkeys(op_types, function))
         return function
 
     return register
 
 
+#: Operators that have no kernel for any type.
+ABSENT = frozenset(["GlobalLpPool", "Swish"])
+
+
 def needs_detour(node: ir.Node) -> bool:
     """Whether the CPU provider has no kernel for a node."""
     if node.domain or node.op_type not in DETOURS:
         return False
+    if node.op_type in ABSENT:
+        return True
     operands = [v for v in node.inputs if isinstance(v, Tensor) and v.dt.kind == "f"]
     return bool(operands) and operands[0].dt == np.float64
 
@@ -239,9 +246,8 @@ def _conv_transpose(g: Builder, a: Attributes, x: Tensor, w: Tensor, bias: Tenso
     """A convolution with the kernel turned round, over the data with zeros between its elements."""
     kernel = [int(k) for k in w.dims[2:]]
     rank, group = len(kernel), int(a.get("group", 1))
-    plain = {k: v for k, v in a.items() if k in ("strides", "dilations", "pads")}
-    window = window_of(plain, x.dims[2:], kernel)
-    extra = a.get("output_padding") or [0] * rank
+    sizes = transposed_sizes(a, x.dims[2:], kernel)
+    window = transposed_window(a, x.dims[2:], kernel, sizes)
     for axis, s in enumerate(window.strides, 2):
         if s > 1:
             d = x.dims[axis]
@@ -265,8 +271,16 @@ def _conv_transpose(g: Builder, a: Attributes, x: Tensor, w: Tensor, bias: Tenso
         g.ints(*[-1] * rank),
     )
     before = [e - 1 - p for e, p in zip(window.extent, window.before, strict=True)]
-    after = [e - 1 - p + r for e, p, r in zip(window.extent, window.after, extra, strict=True)]
-    x = g.op("Pad", x, g.ints(0, 0, *before, 0, 0, *after))
+    # As many elements behind as the result needs; where that is fewer than there are, they are cut off.
+    length = [n + e - 1 for n, e in zip(sizes, window.extent, strict=True)]
+    starts = [max(-b, 0) for b in before]
+    room = tuple(max(b, 0) for b in before)
+    behind = tuple(
+        e - 1 + s + d for e, s, d in zip(window.extent, window.strides, window.dilations, strict=True)
+    )
+    none = (1,) * rank
+    x = pad_spatial(g, x, Window(none, none, none, room, behind))
+    x = g.slice(x, range(2, rank + 2), starts, [s + m for s, m in zip(starts, length, strict=True)])
     return _conv(g, {"dilations": list(window.dilations), "group": group}, x, w, bias)
 
 
@@ -312,6 +326,13 @@ def _global_max_pool(g: Builder, a: Attributes, x: Tensor) -> Tensor:
     return g.reduce("Max", x, range(2, x.ndim), keepdims=True)
 
 
+@detour("GlobalLpPool")
+def _global_lp_pool(g: Builder, a: Attributes, x: Tensor) -> Tensor:
+    p = float(a.get("p", 2))
+    total = g.reduce("Sum", g.op("Pow", g.op("Abs", x), g.const(p, x.dt)), range(2, x.ndim), keepdims=True)
+    return g.op("Pow", total, g.const(1.0 / p, x.dt))
+
+
 @detour("LRN")
 def _lrn(g: Builder, a: Attributes, x: Tensor) -> Tensor:
     """The sum of squares over neighbouring channels is a window sum along an axis of its own."""
@@ -332,6 +353,26 @@ def _instance_normalization(g: Builder, a: Attributes, x: Tensor, scale: Tensor,
     y = centred / g.op("Sqrt", var + float(a.get("epsilon", 1e-5)))
     shape = (x.dims[1], *(1,) * len(axes))
     return y * g.reshape(scale, shape) + g.reshape(bias, shape)
+
+
+@detour("GroupNormalization")
+def _group_normalization(g: Builder, a: Attributes, x: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
+    """ONNX Runtime expands the operator's definition, which computes in single precision."""
+    groups = int(a["num_groups"])
+    wide = g.reshape(x, (x.dims[0], groups, x.dims[1] // groups, *x.dims[2:]))
+    axes = list(range(2, wide.ndim))
+    centred = wide - g.reduce("Mean", wide, axes, keepdims=True)
+    var = g.reduce("Mean", centred * centred, axes, keepdims=True)
+    y = g.reshape(centred / g.op("Sqrt", var + float(a.get("epsilon", 1e-5))), x.dims)
+    shape = (x.dims[1], *(1,) * (x.ndim - 2))
+    return y * g.reshape(scale, shape) + g.reshape(bias, shape)
+
+
+@detour("MeanVarianceNormalization")
+def _mean_variance_normalization(g: Builder, a: Attributes, x: Tensor) -> Tensor:
+    axes = a.get("axes") or [0, 2, 3]
+    centred = x - g.reduce("Mean", x, axes, keepdims=True)
+    return centred / (g.op("Sqrt", g.reduce("Mean", centred * centred, axes, keepdims=True)) + 1e-9)
 
 
 @detour("Resize")

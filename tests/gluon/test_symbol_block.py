@@ -305,6 +305,22 @@ def test_sizes_change_without_compiling_each_time(tmp_path: pathlib.Path, sessio
     )  # of 9x8 pixels, any width, any height, then of two images, any number, any of all
 
 
+def test_gradients_where_sizes_change(tmp_path: pathlib.Path) -> None:
+    files = write(tmp_path, head(), parameters(head(), data=(1, 2, 8, 8)))
+    symbolic, static = (SymbolBlock.imports(files[0], None, files[1]) for _ in range(2))
+    static.hybridize(static_shape=True)
+    for shape in ((2, 2, 9, 9), (3, 2, 12, 15), (4, 2, 7, 10)):
+        x = nd.array(RANDOM.normal(size=shape))
+        gradients = []
+        for net in (symbolic, static):
+            with autograd.record():
+                loss = (net(x) ** 2).sum()
+            loss.backward()
+            gradients.append(net.collect_params()["conv_weight"].grad().asnumpy())
+        np.testing.assert_allclose(gradients[0], gradients[1], rtol=1e-4, atol=1e-6)
+        assert abs(gradients[0]).max() > 1e-3
+
+
 def test_static_shapes_are_compiled_one_by_one(tmp_path: pathlib.Path, sessions: list[int]) -> None:
     files = write(tmp_path, head(), parameters(head(), data=(1, 2, 8, 8)))
     net = SymbolBlock.imports(files[0], None, files[1])

@@ -272,3 +272,61 @@ def test_rrelu() -> None:
     assert slopes[1::2].min() >= 0.1
     assert slopes[1::2].max() <= 0.5
     assert abs(slopes[1::2].mean() - 0.3) < 5 * 0.4 / np.sqrt(12 * 5000)
+
+
+def test_unique_zipfian() -> None:
+    """Different numbers for each row, and how often was drawn."""
+    mx.random.seed(4)
+    numbers, tries = mx.nd._internal._sample_unique_zipfian(1000, shape=(3, 20))
+    assert numbers.dtype == np.int64
+    assert tries.dtype == np.int64
+    assert numbers.shape == (3, 20)
+    assert tries.shape == (3,)
+    assert all(len(set(row)) == 20 for row in numbers.asnumpy().tolist())
+    assert (numbers.asnumpy() < 1000).all()
+    assert (tries.asnumpy() >= 20).all()
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda: mx.nd.random.uniform(2, 1), "expected low <= high, got low=2.0, high=1.0"),
+        (lambda: mx.nd.random.normal(0, -1), "parameter 'scale': expected a number from 0 on, got -1.0"),
+        (lambda: mx.nd.random.gamma(0, 1), "parameter 'alpha': expected a positive number, got 0.0"),
+        (lambda: mx.nd.random.negative_binomial(3, 1.5), "0 < p <= 1, got k=3, p=1.5"),
+        (lambda: mx.nd.random.randint(5, 5), "low=5, high=5 is not a range of int32"),
+        (lambda: mx.nd.random.randint(0, 2**40), "is not a range of int32"),
+        (
+            lambda: mx.nd.random.uniform(mx.nd.zeros(2), 1),
+            "all numbers or all NDArrays, got low: NDArray, high: int",
+        ),
+        (lambda: mx.random.seed("1"), "seed_state must be an integer, got '1'"),
+    ],
+)
+def test_errors(call: Any, text: str) -> None:
+    """Parameters that are none are refused by name."""
+    with pytest.raises((mx.base.MXNetError, ValueError)) as caught:
+        call()
+    assert text in str(caught.value)
+
+
+def test_out_gives_shape_and_type() -> None:
+    """As in MXNet, an array to write into says what is drawn."""
+    target = mx.nd.zeros((2, 3), dtype="float64")
+    assert mx.nd.random.uniform(5, 6, out=target) is target
+    assert ((target.asnumpy() >= 5) & (target.asnumpy() < 6)).all()
+    mx.nd.random_normal(loc=100, out=target)
+    assert (target.asnumpy() > 90).all()
+
+
+def test_functions_take_arrays_or_numbers() -> None:
+    """`mx.nd.random`, `mx.random` and `mx.sym.random` choose the operator by the type of the parameters."""
+    mx.random.seed(9)
+    rows = mx.nd.random.normal(mx.nd.array([0, 100]), mx.nd.array([1, 1]), shape=(4,)).asnumpy()
+    assert rows.shape == (2, 4)
+    assert (rows[1] > 90).all()
+    assert mx.random.randn(2, 3, loc=50, scale=0.5).asnumpy().min() > 40
+    mean = mx.sym.Variable("mean")
+    drawn = mx.sym.random.poisson(mean, shape=3).eval(mean=mx.nd.array([0, 400]))[0].asnumpy()
+    assert (drawn[0] == 0).all()
+    assert (drawn[1] > 200).all()

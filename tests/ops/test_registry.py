@@ -23,6 +23,8 @@ BY_NAME = {name: entry for entry in MXNET for name in entry["names"]}
 #: Parameters that MXNet documents wrongly, as they are.
 ERRATA: dict[str, dict[str, str]] = {
     "smooth_l1": {"scalar": "float, optional, default=1"},
+    "_linalg_potrf": {"lower": "boolean, optional, default=1"},
+    "_linalg_potri": {"lower": "boolean, optional, default=1"},
     "_linspace": {
         "start": "double, required",
         "stop": "double or None, optional, default=None",

@@ -18,7 +18,7 @@ import onnx_ir as ir
 from ...builder import Builder, Tensor
 from ...dims import DimLike, is_static, prod
 from ...errors import NeedsStaticShape
-from ...windows import Window, pad_spatial, window_of
+from ...windows import Window, pad_spatial, transposed_window, window_of
 from ..engine import Gradient, attribute, rule, tensor
 
 _LARGE_KERNEL = 64  # places above which the matrix product copies too much
@@ -52,7 +52,7 @@ def conv_transpose(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
     """For the data an ordinary convolution; for the weight as with the convolution, roles swapped."""
     x, w = tensor(n.inputs[0]), tensor(n.inputs[1])
     group = int(attribute(n, "group", 1))
-    window = _transposed_window(n, x, w, dy)
+    window = transposed_window(attributes_of(n), x.dims[2:], [int(k) for k in w.dims[2:]], dy.dims[2:])
 
     def data() -> Tensor:
         return g.op(
@@ -67,24 +67,6 @@ def conv_transpose(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
         )
 
     return data, lambda: weight_gradient(g, dy, x, w.dims, window, group), lambda: spatial_sum(g, dy)
-
-
-def _transposed_window(n: ir.Node, x: Tensor, w: Tensor, y: Tensor) -> Window:
-    """The window that leads from the result's axes back to those of the data, positions rounded down."""
-    a = attributes_of(n)
-    kernel = [int(k) for k in w.dims[2:]]
-    auto = a.pop("auto_pad", "NOTSET")
-    if auto in ("NOTSET", "VALID") and not a.get("output_shape"):
-        return window_of(a, y.dims[2:], kernel)
-    plain = window_of({k: v for k, v in a.items() if k in ("strides", "dilations")}, x.dims[2:], kernel)
-    extra = a.get("output_padding") or [0] * len(kernel)
-    total = [
-        int(full + e - size)
-        for full, e, size in zip(plain.spread(x.dims[2:]), extra, y.dims[2:], strict=True)
-    ]
-    small, large = tuple(t // 2 for t in total), tuple(t - t // 2 for t in total)
-    before, after = (small, large) if auto == "SAME_UPPER" else (large, small)
-    return Window(plain.kernel, plain.strides, plain.dilations, before, after)
 
 
 # -- data ----------------------------------------------------------------------------------------------------

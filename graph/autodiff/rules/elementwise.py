@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
 
 import onnx_ir as ir
 
@@ -167,12 +167,13 @@ def clip(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
     return result, *limits
 
 
-def _unary(op_type: str, derivative: Any) -> None:
+def _unary(op_type: str, derivative: Callable[[Builder, Tensor, Tensor, ir.Node], Tensor]) -> None:
     """Register ``dx = dy * derivative(g, x, y, node)``."""
 
     @rule(op_type)
     def unary(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
-        return dy * derivative(g, tensor(n.inputs[0]), tensor(n.outputs[0]), n)
+        slope: Tensor = derivative(g, tensor(n.inputs[0]), tensor(n.outputs[0]), n)
+        return dy * slope
 
 
 _SQRT_PI = math.sqrt(math.pi)
@@ -242,12 +243,13 @@ def softsign(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
     return dy / (d * d)
 
 
-def _inverse(op_type: str, denominator: Any) -> None:
+def _inverse(op_type: str, denominator: Callable[[Builder, Tensor], Tensor]) -> None:
     """Register ``dx = dy / denominator(g, x)``."""
 
     @rule(op_type)
     def inverse(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
-        return dy / denominator(g, tensor(n.inputs[0]))
+        divisor: Tensor = denominator(g, tensor(n.inputs[0]))
+        return dy / divisor
 
 
 _inverse("Asin", lambda g, x: g.op("Sqrt", 1.0 - x * x))

@@ -54,7 +54,8 @@ def layer_normalization(
     x, scale = tensor(n.inputs[0]), tensor(n.inputs[1])
     first = int(attribute(n, "axis", -1)) % x.ndim
     axes = list(range(first, x.ndim))
-    saved = [tensor(v) if v.name else None for v in n.outputs[1:]]
+    # The saved statistics are single precision; in double they are computed once more.
+    saved = [tensor(v) if v.name and x.dt.itemsize <= 4 else None for v in n.outputs[1:]]
     mean = saved[0] if saved and saved[0] is not None else g.reduce("Mean", x, axes, keepdims=True)
     centred = x - g.cast(mean, x.dt)
     if len(saved) > 1 and saved[1] is not None:
@@ -191,3 +192,18 @@ def lp_normalization(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
     norm = g.reduce("L2" if p == 2 else "L1", x, [axis], keepdims=True)
     along = g.reduce("Sum", dy * y, [axis], keepdims=True)
     return (dy - along * (y if p == 2 else g.op("Sign", x))) / norm
+
+
+@rule("RMSNormalization")
+def rms_normalization(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
+    x, scale = tensor(n.inputs[0]), tensor(n.inputs[1])
+    axes = list(range(int(attribute(n, "axis", -1)) % x.ndim, x.ndim))
+    mean = g.reduce("Mean", x * x, axes, keepdims=True)
+    inverse = 1.0 / g.op("Sqrt", mean + float(attribute(n, "epsilon", 1e-5)))
+    normalized = x * inverse
+
+    def data() -> Tensor:
+        d = dy * scale
+        return (d - normalized * g.reduce("Mean", d * normalized, axes, keepdims=True)) * inverse
+
+    return data, lambda: _rows_sum(g, dy * normalized, scale)

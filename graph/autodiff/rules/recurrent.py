@@ -67,7 +67,7 @@ def recurrent_operator(g: Builder, n: ir.Node, *dys: Tensor | None) -> Sequence[
     def expand(b: Builder, *given: Tensor | None) -> Sequence[Tensor]:
         x, w, r, bias, lengths, h, c = (*given, *(None,) * 7)[:7]
         assert x is not None and w is not None and r is not None
-        count, hidden = int(r.dims[0]), r.dims[2]  # type: ignore[arg-type]
+        count, hidden = int(r.dims[0]), r.dims[2]
         active = None
         if lengths is not None:
             times = b.reshape(numbers(b, x.dims[0]), (x.dims[0], 1, 1))

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from gluon_onnx.graph import special
-from gluon_onnx.graph.builder import Tensor
+from gluon_onnx.graph.autodiff import vjp
+from gluon_onnx.graph.builder import Builder, Tensor
 from tests.graph.autodiff.slopes import Slope, check_first, check_second, check_torch, gradients, mxnet, row
 
 _NAN, _INF = math.nan, math.inf
@@ -187,3 +188,16 @@ def test_digamma(x: float, psi: float, slope: float) -> None:
     np.testing.assert_allclose(found, [psi], rtol=1e-13)
     (found,) = gradients(special.digamma, [np.array([x])])
     np.testing.assert_allclose(found, [slope], rtol=1e-12)
+
+
+def test_second_derivative_of_arcsinh() -> None:
+    """-x / (x * x + 1) ** 1.5; MXNet 1.9.1 gives it with the wrong sign."""
+    x = np.array([0.5, 2.0])
+
+    def slope(g: Builder, v: Tensor) -> Tensor:
+        found = vjp(g, [g.op("Asinh", v)], [g.fill(v.dims, 1, v.dt)], [v])[0]
+        assert found is not None
+        return found
+
+    (found,) = gradients(slope, [x])
+    np.testing.assert_allclose(found, -x / (x * x + 1) ** 1.5, rtol=1e-13)

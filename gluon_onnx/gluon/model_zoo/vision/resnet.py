@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ....context import Context, cpu
@@ -184,7 +184,7 @@ def _add_stem(features: nn.HybridSequential, channels: int, thumbnail: bool) -> 
 
 def _add_stages(
     features: nn.HybridSequential,
-    block: type[HybridBlock],
+    block: Callable[..., HybridBlock],
     layers: Sequence[int],
     channels: Sequence[int],
 ) -> None:
@@ -216,7 +216,7 @@ class ResNetV1(HybridBlock):
 
     def __init__(
         self,
-        block: type[HybridBlock],
+        block: Callable[..., HybridBlock],
         layers: Sequence[int],
         channels: Sequence[int],
         classes: int = 1000,
@@ -252,7 +252,7 @@ class ResNetV2(HybridBlock):
 
     def __init__(
         self,
-        block: type[HybridBlock],
+        block: Callable[..., HybridBlock],
         layers: Sequence[int],
         channels: Sequence[int],
         classes: int = 1000,
@@ -282,7 +282,7 @@ resnet_spec = {
     152: ("bottle_neck", [3, 8, 36, 3], [64, 256, 512, 1024, 2048]),
 }  # kind of layer, layers and channels, by number of layers with weights
 resnet_net_versions: list[type[ResNetV1] | type[ResNetV2]] = [ResNetV1, ResNetV2]
-resnet_block_versions: list[dict[str, type[HybridBlock]]] = [
+resnet_block_versions: list[dict[str, Callable[..., HybridBlock]]] = [
     {"basic_block": BasicBlockV1, "bottle_neck": BottleneckV1},
     {"basic_block": BasicBlockV2, "bottle_neck": BottleneckV2},
 ]

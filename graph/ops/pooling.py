@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
@@ -223,15 +224,17 @@ def pooling_v1(
 ) -> Tensor:
     """Pooling_v1(data, kernel=(), pool_type='max', global_pool=False, pooling_convention='valid', stride=(), pad=())
 
-    The older form of Pooling.
+    The older form of Pooling. Its averages are over all places of the kernel, also where they lie outside.
     """
-    return pooling.function(  # type: ignore[return-value]
+    whole = pool_type == "avg" and not global_pool
+    result: Tensor = pooling.function(  # type: ignore[assignment]
         g,
         data,
         kernel=kernel,
-        pool_type=pool_type,
+        pool_type="sum" if whole else pool_type,
         global_pool=global_pool,
         pooling_convention=pooling_convention,
         stride=stride,
         pad=pad,
     )
+    return result * (1.0 / math.prod(kernel)) if whole else result

@@ -15,6 +15,7 @@ from .ndarray.ndarray import NDArray, wrap
 
 __all__ = [
     "Function",
+    "NDArray",
     "backward",
     "get_symbol",
     "grad",

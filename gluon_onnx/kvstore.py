@@ -187,8 +187,10 @@ class TestStore(KVStoreBase):
 
     def broadcast(self, key: Any, value: Any, out: Any, priority: int = 0) -> None:
         """Copy the value to all `out`."""
+        source = _list(value)[0]
         for x in _list(out):
-            _list(value)[0].copyto(x)
+            if x is not source:
+                source.copyto(x)
 
     def pushpull(self, key: Any, value: Any, out: Any = None, priority: int = 0) -> None:
         """Sum the values and copy the sum to all `out`."""

@@ -85,7 +85,10 @@ class Program:
             values = open_inputs(builder, self)
             builder.replay(self.nodes, values)
             fresh = reseal(builder, self, values)
-        return fresh.to_ir()
+        model = fresh.to_ir()
+        for node in model.graph.all_nodes():
+            _trim(node)
+        return model
 
     @cached_property
     def model(self) -> onnx.ModelProto:
@@ -114,6 +117,15 @@ class Program:
                     name=name,
                 )
         return ir.serde.serialize_model(model), large
+
+
+def _trim(node: ir.Node) -> None:
+    """Leave out empty inputs at the end: they keep ONNX Runtime from fusing a Conv with what follows."""
+    n = len(node.inputs)
+    while n and node.inputs[n - 1] is None:
+        n -= 1
+    if n != len(node.inputs):
+        node.resize_inputs(n)
 
 
 def open_inputs(builder: Builder, program: Program) -> dict[ir.Value, Tensor]:

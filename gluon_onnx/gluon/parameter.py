@@ -194,16 +194,15 @@ class Parameter:
         chosen = init if init is not None else self.init if self.init is not None else default_init
         if chosen is None:
             chosen = initializer.Uniform()
-        explicit = init if init is not None else self.init
         if not _complete(self.shape):
             if not self._allow_deferred_init:
                 raise ValueError(
                     f"parameter {self.name!r} cannot be initialized: its shape {self.shape} is not complete, and "
                     "initialization must not be deferred"
                 )
-            self._deferred_init = (explicit, contexts, default_init or initializer.Uniform(), None)
+            self._deferred_init = (chosen, contexts, default_init or initializer.Uniform(), None)
             return
-        self._deferred_init = (explicit, contexts, default_init or initializer.Uniform(), None)
+        self._deferred_init = (chosen, contexts, default_init or initializer.Uniform(), None)
         self._finish_deferred_init()
 
     def _finish_deferred_init(self) -> None:

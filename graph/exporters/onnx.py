@@ -80,7 +80,6 @@ def symbol_to_onnx(
     program = _dressed(lower_symbol(symbol, known, train=False), params, form)
     model = program.owned()
     for node in model.graph:
-        _trim(node)
         block = form.blocks.get(node.metadata_props.get("node", ""))
         if block:
             node.metadata_props["block"] = block
@@ -146,15 +145,6 @@ def _prepared(g: Builder, x: Tensor, dt: np.dtype[Any], name: str, form: Form) -
             if std is not None:
                 x = x * g.const((1.0 / np.asarray(std, np.float64)).astype(x.dt))
     return x if x.dt == dt else g.cast(x, dt)
-
-
-def _trim(node: ir.Node) -> None:
-    """Leave out empty inputs at the end, which some tools take for names."""
-    n = len(node.inputs)
-    while n and node.inputs[n - 1] is None:
-        n -= 1
-    if n != len(node.inputs):
-        node.resize_inputs(n)
 
 
 def _restamp(model: ir.Model, opset: int) -> None:

@@ -418,6 +418,20 @@ def test_parameters_of_a_block_that_trains_are_built_in_when_they_rest(sessions:
     assert net._compiled is not None and net._compiled._latest is not None
 
 
+def test_nodes_have_no_empty_inputs_at_the_end() -> None:
+    """ONNX Runtime does not fuse a normalization into a Conv that has one."""
+    net = nn.HybridSequential()
+    net.add(nn.Conv2D(2, 3, in_channels=1, use_bias=False), nn.BatchNorm(in_channels=2))
+    net.initialize()
+    net.hybridize()
+    net(nd.zeros((1, 1, 5, 5)))
+    assert net._compiled is not None and net._compiled._latest is not None
+    ((executable, *_),) = net._compiled._latest._executables.values()
+    nodes = executable.program.model.graph.node
+    assert [n.op_type for n in nodes].count("Conv") == 1
+    assert all(n.input[-1] for n in nodes if n.input)
+
+
 def test_sessions_end_with_their_block() -> None:
     gc.collect()
     count = len(session._live)

@@ -49,7 +49,7 @@ class Executor:
         self._reqs = _requests(grad_req, self.arg_names, self.grad_arrays)
         self._outputs: list[NDArray] | None = None
         self._function = SymbolFunction(symbol, name=symbol.name or "executor")
-        self._variables: list[NDArray] = []
+        self._recorded = False
         self._monitor: tuple[Callable[[str, NDArray], None], bool] | None = None
 
     @property
@@ -60,7 +60,9 @@ class Executor:
             shapes = self._symbol.infer_shape(**{n: x.shape for n, x in known.items()})[1]
             types = self._symbol.infer_type(**{n: x.dtype for n, x in known.items()})[1]
             if shapes is None or types is None:
-                raise MXNetError("the shapes and types of the arguments do not determine those of the outputs")
+                raise MXNetError(
+                    "the shapes and types of the arguments do not determine those of the outputs"
+                )
             self._outputs = [zeros(s, self._ctx, t) for s, t in zip(shapes, types, strict=True)]
         return self._outputs
 
@@ -101,28 +103,32 @@ class Executor:
                     f"argument {name!r}: expected shape {arrays[name].shape}, got {tuple(value.shape)}"
                 )
             arrays[name][:] = value
-        self._variables = []
+        self._outputs = self._run(is_train, recorded=is_train)
+        self._recorded = is_train
+        if self._monitor is not None:
+            views = {**{n: x.detach() for n, x in arrays.items()}, **self.aux_dict}
+            self._run_monitor(views, is_train)
+        return self._outputs
+
+    def _run(self, train: bool, recorded: bool) -> list[NDArray]:
+        """Call the compiled symbol; `recorded` with the gradient arrays as the places of gradients."""
         views = {}
         for name, x, grad, req in zip(
             self.arg_names, self.arg_arrays, self.grad_arrays, self._reqs, strict=True
         ):
             view = x.detach()
-            if is_train and grad is not None and req != "null":
+            if recorded and grad is not None and req != "null":
                 view._place = Place()
                 view._place.grad, view._place.grad_req = grad, req
-                self._variables.append(view)
             views[name] = view
         views.update(self.aux_dict)
-        with _Scope(is_train, is_train):
-            self._outputs = call(
-                self._function, [views[n] for n in self._function.names], train=is_train, ctx=self._ctx
-            )
-        if self._monitor is not None:
-            self._run_monitor(views, is_train)
-        return self._outputs
+        with _Scope(recorded, train):
+            return call(self._function, [views[n] for n in self._function.names], train=train, ctx=self._ctx)
 
     def backward(self, out_grads: Any = None, is_train: bool = True) -> None:
-        """Compute the gradients of the last ``forward(is_train=True)`` into the gradient arrays.
+        """Compute the gradients of the last forward into the gradient arrays.
+
+        After ``forward(is_train=False)``, which keeps nothing for this, the forward is run again.
 
         Parameters
         ----------
@@ -133,8 +139,9 @@ class Executor:
         )
         if isinstance(out_grads, dict):
             grads = [out_grads[n] for n in self.output_names]
+        outputs = self.outputs if self._recorded else self._run(train=False, recorded=True)
         heads, values = [], []
-        for x, g in zip(self.outputs, grads, strict=False):
+        for x, g in zip(outputs, grads, strict=False):
             if x._place is not None:
                 heads.append(x._place)
                 values.append(_ones_like(x) if g is None else g.astype(x.dtype, copy=False))

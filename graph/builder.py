@@ -190,9 +190,18 @@ class Builder:
         key = (array.dtype.str + array.dtype.name, array.shape, array.tobytes())
         tensor = self.constants.get(key)
         if tensor is None:
-            tensor = Tensor(self, self.unique(_CONST), array.dtype, array.shape, const=np.array(array))
+            tensor = Tensor(
+                self._owner(), self.unique(_CONST), array.dtype, array.shape, const=np.array(array)
+            )
             self.constants[key] = tensor
         return tensor
+
+    def _owner(self) -> Builder:
+        """The builder whose constants these are: an inner one shares those of its outermost graph."""
+        owner = self
+        while owner.parent is not None and owner.parent.constants is self.constants:
+            owner = owner.parent
+        return owner
 
     def ints(self, *values: int) -> Tensor:
         """A one-dimensional int64 constant."""
@@ -519,7 +528,7 @@ class Builder:
 
     def named_const(self, name: str, value: np.ndarray[Any, Any]) -> Tensor:
         """An initializer with a name of its own."""
-        tensor = Tensor(self, self.unique(name), value.dtype, value.shape, const=value)
+        tensor = Tensor(self._owner(), self.unique(name), value.dtype, value.shape, const=value)
         self.constants[str(tensor.name), (), b"named"] = tensor
         return tensor
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx_ir as ir
 import onnxruntime
 import pytest
 
@@ -129,3 +130,19 @@ def _broken(damage: str) -> Program:
 def test_verifier_refuses(damage: str, message: str) -> None:
     with pytest.raises(VerificationError, match=message):
         verify(_broken(damage))
+
+
+def test_a_constant_made_inside_a_subgraph_serves_the_outer_graph() -> None:
+    """Constants are shared, so that one may be met first in an inner graph and later used in the outer one."""
+    g = Builder()
+    x = g.input("x", np.float32, (2,))
+    condition = g.op("Greater", g.op("ReduceSum", x, keepdims=0), 0.0)
+    branches = {
+        name: g.subgraph(name, [], lambda inner, f=factor: [x * inner.const(np.float32(f))])
+        for name, factor in (("then_branch", 3.0), ("else_branch", 5.0))
+    }
+    (chosen,) = g.emit(
+        "If", "", [condition], [ir.AttrGraph(k, v) for k, v in branches.items()], [(x.dt, x.dims)]
+    )
+    y = g.const(np.float32(3.0)) * chosen + g.const(np.float32(5.0))
+    assert run(finish(g, [y]), np.ones(2, np.float32))[0].tolist() == [14, 14]

@@ -229,6 +229,7 @@ def test_zoneout_keeps_old_values() -> None:
 
 
 def test_variational_dropout_has_one_mask() -> None:
+    mx.random.seed(0)  # a sample whose inputs are all dropped is zero as a whole: the share of zeros varies much
     cell = gluon.contrib.rnn.VariationalDropoutCell(
         rnn.RNNCell(50, activation="relu", input_size=2), drop_states=0.5, drop_inputs=0.5, drop_outputs=0.5
     )

@@ -39,34 +39,44 @@ class Entry(NamedTuple):
 
     module: str
     summary: str
-    example: str
+    examples: tuple[str, ...]
 
 
 COMMANDS: dict[str, Entry] = {
-    "demo": Entry(
-        "demo",
-        "train a digit classifier, export it to ONNX and check the result",
-        "gluon-onnx demo --out demo-output --seed 1",
-    ),
-    "doctor": Entry(
-        "doctor",
-        "tell which versions, devices and libraries are here, what is missing and how to get it",
-        "gluon-onnx doctor",
-    ),
     "summary": Entry(
         "summary",
-        "tell a model's inputs, outputs, parameters and operators",
-        "gluon-onnx summary model-symbol.json --input data:1x3x224x224",
+        "tell a model's inputs, outputs, parameters, cost and operators",
+        (
+            "gluon-onnx summary model-symbol.json --input data:1x3x224x224",
+            "gluon-onnx summary model.onnx --format json",
+            "gluon-onnx summary model.onnx --format html > model.html",
+        ),
     ),
     "internals": Entry(
         "internals",
         "list every value inside a model with its shape, by the name that get_internals() knows",
-        "gluon-onnx internals model-symbol.json --match Convolution",
+        (
+            "gluon-onnx internals model-symbol.json --input data:1x3x224x224",
+            "gluon-onnx internals model-symbol.json --match '_output$'",
+        ),
     ),
     "weights": Entry(
         "weights",
-        "list shape and statistics of every stored array, and mark NaN and infinity",
-        "gluon-onnx weights model-0000.params --format json",
+        "list shape and statistics of every stored array, and mark NaN, infinity and outliers",
+        (
+            "gluon-onnx weights model-0000.params",
+            "gluon-onnx weights model.onnx --match 'conv.*weight' --outliers 12 --format json",
+        ),
+    ),
+    "doctor": Entry(
+        "doctor",
+        "tell which versions, devices and libraries are here, what is missing and how to get it",
+        ("gluon-onnx doctor",),
+    ),
+    "demo": Entry(
+        "demo",
+        "train a digit classifier, export it to ONNX and check the result",
+        ("gluon-onnx demo --out demo-output --seed 1",),
     ),
 }
 
@@ -82,7 +92,7 @@ def build_parser(argv: Sequence[str]) -> argparse.ArgumentParser:
         prog="gluon-onnx",
         description="Train, inspect and deploy MXNet and ONNX models with ONNX Runtime.",
         epilog="examples:\n"
-        + "".join(f"  {entry.example}\n" for entry in COMMANDS.values())
+        + "".join(f"  {entry.examples[0]}\n" for entry in COMMANDS.values())
         + "\n"
         + EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -95,7 +105,7 @@ def build_parser(argv: Sequence[str]) -> argparse.ArgumentParser:
             name,
             help=entry.summary,
             description=entry.summary[0].upper() + entry.summary[1:] + ".",
-            epilog=f"example:\n  {entry.example}\n\n{EXIT_CODES}",
+            epilog="\n  ".join(("examples:", *entry.examples)) + f"\n\n{EXIT_CODES}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         if name == called:

@@ -42,7 +42,7 @@ def test_help_of_a_command_has_an_example(name: str, capsys: pytest.CaptureFixtu
     with pytest.raises(SystemExit) as ended:
         cli.main([name, "--help"])
     assert ended.value.code == 0
-    assert f"example:\n  gluon-onnx {name}" in capsys.readouterr().out
+    assert f"examples:\n  gluon-onnx {name}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

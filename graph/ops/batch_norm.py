@@ -99,7 +99,7 @@ def _frozen(
     return _affine(g, x, scale, beta - mean * scale, axis)
 
 
-def normalize(
+def _normalized(
     g: Builder,
     data: Tensor,
     gamma: Tensor,
@@ -113,7 +113,7 @@ def normalize(
     fix_gamma: bool,
     use_global_stats: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """(result, mean, 1 / sqrt(variance + eps)); in training the moving statistics are updated."""
+    """(result, mean, variance); in training the moving statistics are updated."""
     if not -data.ndim <= axis < data.ndim:
         raise ShapeError(f"parameter 'axis': {axis} is no axis of data with shape {data.dims}")
     axis %= data.ndim
@@ -133,7 +133,13 @@ def normalize(
     else:
         scale = _ones_like(g, gamma) if fix_gamma else gamma
         y, mean, var = _frozen(g, x, scale, beta, moving_mean, moving_var, axis, eps), moving_mean, moving_var
-    return g.cast(y, data.dt), mean, 1.0 / g.op("Sqrt", var + eps)
+    return g.cast(y, data.dt), mean, var
+
+
+def normalize(g: Builder, *inputs: Tensor, eps: float, **options: Any) -> tuple[Tensor, Tensor, Tensor]:
+    """(result, mean, 1 / sqrt(variance + eps)); in training the moving statistics are updated."""
+    y, mean, var = _normalized(g, *inputs, eps=eps, **options)
+    return y, mean, 1.0 / g.op("Sqrt", var + eps)
 
 
 def _ones(g: Builder, gamma: Tensor) -> Tensor:
@@ -150,6 +156,9 @@ _FIXED = CustomFunction("FixedGamma", _ones, _no_gradient)
 def _ones_like(g: Builder, gamma: Tensor) -> Tensor:
     """Ones in place of `gamma`, whose gradient is zero."""
     return g.custom(_FIXED, gamma)[0]
+
+
+_STATISTIC = CustomFunction("Statistic", lambda g, x: g.op("Identity", x), _no_gradient)
 
 
 def _statistics(a: Any) -> int:
@@ -312,6 +321,50 @@ def sync_batch_norm(
     return results if output_mean_var else results[:1]
 
 
-for _op in (batch_norm, batch_norm_with_relu, sync_batch_norm):
+@operator(
+    "BatchNorm_v1",
+    aux=("moving_mean", "moving_var"),
+    outputs=3,
+    visible=_statistics,
+    output_names=("output", "mean", "var"),
+    uses_train=True,
+)
+def batch_norm_v1(
+    g: Builder,
+    data: Tensor,
+    gamma: Tensor,
+    beta: Tensor,
+    moving_mean: Tensor,
+    moving_var: Tensor,
+    *,
+    eps: float = 1e-3,
+    momentum: float = 0.9,
+    fix_gamma: bool = True,
+    use_global_stats: bool = False,
+    output_mean_var: bool = False,
+) -> tuple[Tensor, ...]:
+    """BatchNorm_v1(data, gamma, beta, moving_mean, moving_var, eps=0.001, momentum=0.9, fix_gamma=True,
+    use_global_stats=False, output_mean_var=False)
+
+    BatchNorm over axis 1 as it first was. With `output_mean_var` mean and variance are further results, which have no
+    gradient.
+    """
+    y, mean, var = _normalized(
+        g,
+        data,
+        gamma,
+        beta,
+        moving_mean,
+        moving_var,
+        axis=1,
+        eps=eps,
+        momentum=momentum,
+        fix_gamma=fix_gamma,
+        use_global_stats=use_global_stats,
+    )
+    return y, g.custom(_STATISTIC, mean)[0], g.custom(_STATISTIC, var)[0]
+
+
+for _op in (batch_norm, batch_norm_with_relu, sync_batch_norm, batch_norm_v1):
     _op.infer_shape(_shape)
     _op.infer_type(_type)

@@ -81,8 +81,8 @@ _SPARSE_ONLY = "2026-11-21: converts to or from sparse storage, which exists onl
 UNSUPPORTED.update(
     dict.fromkeys(
         [
-            "BatchNorm_v1", "BilinearSampler", "Correlation", "Crop", "GridGenerator", "ROIPooling",
-            "SpatialTransformer", "_contrib_AdaptiveAvgPooling2D", "_contrib_BilinearResize2D",
+            "BilinearSampler", "Correlation", "GridGenerator", "ROIPooling",
+            "SpatialTransformer",
             "_contrib_DeformableConvolution", "_contrib_DeformablePSROIPooling",
             "_contrib_ModulatedDeformableConvolution", "_contrib_MultiBoxDetection", "_contrib_MultiBoxPrior",
             "_contrib_MultiBoxTarget", "_contrib_MultiProposal", "_contrib_PSROIPooling", "_contrib_Proposal",
@@ -96,9 +96,8 @@ UNSUPPORTED.update(dict.fromkeys(["_cond", "_foreach", "_while_loop"], _CONTROL)
 UNSUPPORTED.update(
     dict.fromkeys(
         [
-            "Custom", "_contrib_dequantize", "_contrib_hawkesll", "_contrib_interleaved_matmul_encdec_qk",
-            "_contrib_interleaved_matmul_encdec_valatt", "_contrib_interleaved_matmul_selfatt_qk",
-            "_contrib_interleaved_matmul_selfatt_valatt", "_contrib_quantize", "_contrib_quantize_asym",
+            "Custom", "_contrib_dequantize", "_contrib_hawkesll",
+            "_contrib_quantize", "_contrib_quantize_asym",
             "_contrib_quantize_v2", "_contrib_requantize",
         ],
         _LATER,

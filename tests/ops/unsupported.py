@@ -96,9 +96,9 @@ UNSUPPORTED.update(dict.fromkeys(["_cond", "_foreach", "_while_loop"], _CONTROL)
 UNSUPPORTED.update(
     dict.fromkeys(
         [
-            "Custom", "_contrib_dequantize", "_contrib_hawkesll",
-            "_contrib_quantize", "_contrib_quantize_asym",
-            "_contrib_quantize_v2", "_contrib_requantize",
+            "Custom", "_contrib_hawkesll",
+            
+            
         ],
         _LATER,
     )

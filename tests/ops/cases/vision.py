@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -270,38 +271,66 @@ def _images() -> list[Case]:
     return rows
 
 
+def _documented(formula: Callable[..., np.ndarray]) -> dict[str, Any]:
+    """What MXNet documents, and computes without oneDNN, whose kernels count 127.5 or 255.5 levels from zero on."""
+
+    def expect(inputs: list[np.ndarray], heads: list[np.ndarray]) -> dict[str, np.ndarray]:
+        return {"out0": formula(*inputs)}
+
+    return {"grad": False, "mxnet_wrong": "oneDNN's kernels do not do what MXNet documents", "expect": expect}
+
+
+def _signed(largest: float | None = None) -> dict[str, Any]:
+    def formula(data: np.ndarray) -> np.ndarray:
+        scale = np.float32(127 / (np.abs(data).max() if largest is None else largest))
+        size = np.minimum(np.abs(data) * scale + np.float32(0.5), 127)
+        return (np.sign(data) * np.floor(size)).astype("int8")
+
+    return _documented(formula)
+
+
+def _requantized(data: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    real = data * (np.maximum(abs(low), abs(high)) / (2**31 - 1))
+    size = np.minimum(np.abs(real) * 127 / 0.001 + 0.5, 127)
+    return (np.sign(real) * np.floor(size)).astype("int8")
+
+
+def _unsigned(data: np.ndarray, low: Any = None, high: Any = None) -> np.ndarray:
+    low, high = data.min() if low is None else low, data.max() if high is None else high
+    return ((data - low) * (np.float32(255) / (high - low)) + np.float32(0.5)).astype("uint8")
+
+
 def _quantized() -> list[Case]:
     bounds = (values([-2.0], dtype="float32"), values([3.0], dtype="float32"))
-    eights = ints(-127, 128, 3, 4, dtype="int8")
+    spread, wide = uniform(-2, 3, 3, 4), ints(-(2**20), 2**20, 3, 4, dtype="int32")
+    signed, unsigned = ints(-127, 128, 3, 4, dtype="int8"), ints(0, 256, 3, 4, dtype="uint8")
+    rounded = _documented(lambda x, low, high: x * np.float32(3 / 127))
+    placed = _documented(lambda x, low, high: x * ((high - low) / 255) + low)
+    cut = {"min_calib_range": -1.5, "max_calib_range": 2.0}
+    ends = {"min_calib_range": -0.0005, "max_calib_range": 0.001}
     return [
-        case("_contrib_quantize", uniform(-2, 3, 3, 4), *bounds, tag="uint8", grad=False),
-        case("_contrib_quantize", uniform(-2, 3, 3, 4), *bounds, tag="int8", out_type="int8", grad=False),
-        case("_contrib_quantize_v2", uniform(-2, 3, 3, 4), tag="default", grad=False),
+        case("_contrib_quantize", spread, *bounds, tag="uint8", **_documented(_unsigned)),
+        case("_contrib_quantize", spread, *bounds, tag="int8", out_type="int8", grad=False),
+        case("_contrib_quantize_v2", spread, tag="default", **_signed()),
+        case("_contrib_quantize_v2", spread, tag="calibrated", **cut, **_signed(2.0)),
         case(
             "_contrib_quantize_v2",
-            uniform(-2, 3, 3, 4),
+            uniform(0.1, 3, 3, 4),
+            tag="uint8",
+            out_type="uint8",
+            **_documented(_unsigned),
+        ),
+        case("_contrib_dequantize", signed, *bounds, tag="int8", **rounded),
+        case("_contrib_dequantize", unsigned, *bounds, tag="uint8", **placed),
+        case("_contrib_requantize", wide, *bounds, tag="default", grad=False),
+        case("_contrib_requantize", wide, *bounds, tag="calibrated", **ends, **_documented(_requantized)),
+        case("_contrib_quantize_asym", uniform(-1, 3, 2, 3, 4), tag="default", grad=False),
+        case(
+            "_contrib_quantize_asym",
+            uniform(-1, 3, 2, 3, 4),
             tag="calibrated",
             min_calib_range=-1.5,
-            max_calib_range=2.0,
-            grad=False,
-        ),
-        case("_contrib_quantize_v2", uniform(0.1, 3, 3, 4), tag="uint8", out_type="uint8", grad=False),
-        case("_contrib_dequantize", eights, *bounds, tag="int8", grad=False),
-        case("_contrib_dequantize", ints(0, 256, 3, 4, dtype="uint8"), *bounds, tag="uint8", grad=False),
-        case(
-            "_contrib_requantize",
-            ints(-(2**20), 2**20, 3, 4, dtype="int32"),
-            *bounds,
-            tag="default",
-            grad=False,
-        ),
-        case(
-            "_contrib_requantize",
-            ints(-(2**20), 2**20, 3, 4, dtype="int32"),
-            *bounds,
-            tag="calibrated",
-            min_calib_range=-0.0005,
-            max_calib_range=0.001,
+            max_calib_range=3.25,
             grad=False,
         ),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import cases_gluon
+import models_gluon
 import mxnet as mx
 
-CASES = cases_gluon.cases(mx)
+CASES = {**cases_gluon.cases(mx), **models_gluon.cases(mx)}

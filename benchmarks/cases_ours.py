@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import cases_gluon
+import models_gluon
 import numpy as np
 import onnxruntime
 
@@ -18,7 +19,8 @@ Step = Callable[[], Any]
 
 def resnet_inference() -> Step:
     """A hybridized ResNet-18 on one image."""
-    net = cases_gluon.resnet18(mx)
+    net = mx.gluon.model_zoo.vision.resnet18_v1()
+    net.initialize(mx.init.Xavier())
     net.hybridize()
     x = mx.nd.array(np.random.rand(1, 3, 224, 224))
     for _ in range(5):
@@ -28,7 +30,8 @@ def resnet_inference() -> Step:
 
 def bare_inference() -> Step:
     """The same net, exported, in a session of ONNX Runtime with default options."""
-    net = cases_gluon.resnet18(mx)
+    net = mx.gluon.model_zoo.vision.resnet18_v1()
+    net.initialize(mx.init.Xavier())
     net.hybridize()
     x = mx.nd.array(np.random.rand(1, 3, 224, 224))
     net(x)
@@ -44,6 +47,7 @@ def bare_inference() -> Step:
 
 CASES = {
     **cases_gluon.cases(mx),
+    **models_gluon.cases(mx),
     "ResNet-18 inference": resnet_inference,
     "ResNet-18 inference, bare": bare_inference,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import resource
 import sys
 import time
 from collections.abc import Callable
@@ -33,6 +34,8 @@ def main() -> None:
                 step = make()
                 steps[request["prepare"]] = (step, calibrated(step, request["seconds"]))
             answer: dict[str, Any] = {"ok": make is not None}
+        elif "peak" in request:
+            answer = {"mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
         else:
             step, count = steps[request["run"]]
             wall, cpu = time.perf_counter(), time.process_time()

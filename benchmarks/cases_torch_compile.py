@@ -1,0 +1,7 @@
+"""Benchmark cases of PyTorch through ``torch.compile``."""
+
+from __future__ import annotations
+
+import models_torch
+
+CASES = models_torch.cases(compiled=True)

@@ -21,5 +21,6 @@ for _name in (
     "control",
     "norm",
     "indexing",
+    "sampling",
 ):
     importlib.import_module(f"{__name__}.rules.{_name}")

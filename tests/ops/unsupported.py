@@ -81,8 +81,8 @@ _SPARSE_ONLY = "2026-11-21: converts to or from sparse storage, which exists onl
 UNSUPPORTED.update(
     dict.fromkeys(
         [
-            "BilinearSampler", "Correlation", "GridGenerator", "ROIPooling",
-            "SpatialTransformer",
+            "Correlation", "ROIPooling",
+
             "_contrib_DeformableConvolution", "_contrib_DeformablePSROIPooling",
             "_contrib_ModulatedDeformableConvolution", "_contrib_MultiBoxDetection", "_contrib_MultiBoxPrior",
             "_contrib_MultiBoxTarget", "_contrib_MultiProposal", "_contrib_PSROIPooling", "_contrib_Proposal",
@@ -97,8 +97,6 @@ UNSUPPORTED.update(
     dict.fromkeys(
         [
             "Custom", "_contrib_hawkesll",
-            
-            
         ],
         _LATER,
     )

@@ -52,6 +52,14 @@ COMMANDS: dict[str, Entry] = {
             "gluon-onnx summary model.onnx --format html > model.html",
         ),
     ),
+    "nodes": Entry(
+        "nodes",
+        "list the nodes of a model: operator, shapes, attributes, parameters, multiply-accumulates",
+        (
+            "gluon-onnx nodes model-symbol.json --op 'Convolution|FullyConnected'",
+            "gluon-onnx nodes model.onnx --match 'stage1.*conv' --block features.5",
+        ),
+    ),
     "internals": Entry(
         "internals",
         "list every value inside a model with its shape, by the name that get_internals() knows",
@@ -66,6 +74,32 @@ COMMANDS: dict[str, Entry] = {
         (
             "gluon-onnx weights model-0000.params",
             "gluon-onnx weights model.onnx --match 'conv.*weight' --outliers 12 --format json",
+        ),
+    ),
+    "run": Entry(
+        "run",
+        "run a model on arrays, pictures or random inputs, and keep outputs and any values inside",
+        (
+            "gluon-onnx run model-symbol.json --input data=x.npy -o out.npz",
+            "gluon-onnx run model-symbol.json --input data=photo.jpg --mean 123.7,116.3,103.5 --std 58.4,57.1,57.4",
+            "gluon-onnx run model.onnx --input data:1x3x224x224 --seed 7 --dump 'conv.*_output' -o inside.npz",
+        ),
+    ),
+    "compare": Entry(
+        "compare",
+        "run two models, or one in two ways, on the same inputs, and name the first layer that departs",
+        (
+            "gluon-onnx compare model-symbol.json model-0000.onnx",
+            "gluon-onnx compare model.onnx --provider cpu --provider cuda",
+            "gluon-onnx compare model-symbol.json --opset 26 --opset 18 --tolerance 1e-5",
+        ),
+    ),
+    "profile": Entry(
+        "profiling",
+        "tell how long each operator and each layer of a model takes, and on which provider it runs",
+        (
+            "gluon-onnx profile model-symbol.json --input data:1x3x224x224 --runs 50",
+            "gluon-onnx profile model.onnx --batch 8 --trace trace.json",
         ),
     ),
     "doctor": Entry(
@@ -131,6 +165,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.command is None:
         parser.print_help()
         return ExitCode.OK
+    if getattr(args, "isolate", False):
+        from . import isolate
+
+        if not isolate.inside:
+            return isolate.isolated(args.command, argv)
     try:
         return int(load(args.command).run(args))
     except CommandError as error:

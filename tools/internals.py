@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import re
 from dataclasses import asdict
 
-from .model_file import add_model_arguments, open_model
-from .outcome import CommandError, ExitCode
-from .tables import print_json, print_table, shape_text
+from .model_file import ModelFile, Tensor, add_model_arguments, compiled, open_model, require_supported
+from .outcome import ExitCode
+from .tables import Grid, Report, emit, shape_text
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["add_arguments", "internals", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,23 +20,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(args: argparse.Namespace) -> ExitCode:
-    """Print them in the order of computation."""
-    try:
-        match = re.compile(args.match)
-    except re.error as error:
-        raise CommandError(f"--match {args.match}: {error}") from error
-    found = [
-        (tensor, layer)
-        for layer in open_model(args).layers
-        for tensor in layer.outputs
-        if match.search(tensor.name) or match.search(layer.operator)
+def internals(model: ModelFile) -> list[tuple[Tensor, str, str]]:
+    """Every value with its operator (empty for inputs and parameters) and node, in the order of computation."""
+    made = {tensor.name: layer for layer in model.layers for tensor in layer.outputs}
+    return [
+        (tensor, made[name].operator if name in made else "", made[name].name if name in made else name)
+        for name, tensor in model.tensors.items()
     ]
-    if args.format == "json":
-        print_json(
-            [{**asdict(tensor), "operator": layer.operator, "node": layer.name} for tensor, layer in found]
-        )
-    else:
-        rows = [(tensor.name, layer.operator, shape_text(tensor.shape)) for tensor, layer in found]
-        print_table(("name", "operator", "shape"), rows)
+
+
+def run(args: argparse.Namespace) -> ExitCode:
+    """Print them."""
+    match = compiled("--match", args.match)
+    model = open_model(args)
+    found = [row for row in internals(model) if match.search(row[0].name) or match.search(row[1])]
+    rows = [(t.name, operator, t.dtype or "?", shape_text(t.shape)) for t, operator, _ in found]
+    data = [{**asdict(t), "operator": operator or None, "node": node} for t, operator, node in found]
+    parts: list[Grid | str] = [Grid(("name", "operator", "dtype", "shape"), rows)]
+    title = f"Values inside {model.path}" if args.format == "html" else ""
+    emit(Report(title, data, [*parts, *(f"note: {note}" for note in model.notes)]), args.format)
+    require_supported(model)
     return ExitCode.OK

@@ -1,28 +1,45 @@
-"""Files of models as the inspecting commands see them: ``-symbol.json``, ``.params``, ``.onnx``."""
+"""Files of models as the commands see them: ``-symbol.json``, ``.params``, ``.onnx``, folders of them."""
 
 from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
-from .outcome import CommandError
+from .outcome import CommandError, ExitCode
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import onnx
 
-    from ..graph.importers.params import TensorRecord
-    from ..graph.symbol import Node, Symbol
+    from ..graph.symbol import Symbol
 
-__all__ = ["Layer", "ModelFile", "Parameter", "Tensor", "add_model_arguments", "open_model"]
+__all__ = [
+    "Fault",
+    "Layer",
+    "ModelFile",
+    "Parameter",
+    "Tensor",
+    "add_model_arguments",
+    "beside",
+    "compiled",
+    "itemsize",
+    "onnx_tensor",
+    "open_model",
+    "open_path",
+    "parse_inputs",
+    "require_shapes",
+    "require_supported",
+]
 
 Shape = tuple[int | str | None, ...]  # a string is a symbolic dimension
+
+_CHUNK = 1 << 22  # elements that are looked at in one go
 
 
 @dataclass(frozen=True)
@@ -33,37 +50,85 @@ class Tensor:
     dtype: str | None
     shape: Shape | None
 
+    @property
+    def size(self) -> tuple[int, ...] | None:
+        """The shape, if it is known to the last number."""
+        known = tuple(d for d in self.shape or () if isinstance(d, int))
+        return known if self.shape is not None and len(known) == len(self.shape) else None
+
 
 @dataclass(frozen=True)
 class Parameter:
-    """A stored array; `load` reads its elements."""
+    """A stored array.
+
+    Attributes
+    ----------
+    load : reads all elements.
+    blocks : reads them in order, so many at a time, without the whole in memory.
+    auxiliary : the file calls it an auxiliary state.
+    """
 
     name: str
     dtype: str
     shape: tuple[int, ...]
     nbytes: int
     load: Callable[[], npt.NDArray[Any]] = field(repr=False)
+    blocks: Callable[[int], Iterator[npt.NDArray[Any]]] | None = field(default=None, repr=False)
+    auxiliary: bool = False
 
     @property
     def size(self) -> int:
         """Number of elements."""
-        return int(np.prod(self.shape, dtype=np.int64))
+        return prod(self.shape)
+
+    def chunks(self, count: int = _CHUNK) -> Iterator[npt.NDArray[Any]]:
+        """The elements in order, up to `count` at a time, in vectors."""
+        if self.blocks is not None:
+            yield from self.blocks(count)
+            return
+        values = self.load().ravel()
+        for start in range(0, values.size, count):
+            yield values[start : start + count]
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A node of the graph."""
+    """A node of the graph; `block` is the path of the Gluon block that it came from, where the file tells."""
 
     name: str
     operator: str
     inputs: tuple[str, ...]
     outputs: tuple[Tensor, ...]
     attributes: dict[str, str]
+    block: str = ""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why a node cannot be read: its operator is not known (`unsupported`), or something about it is wrong."""
+
+    node: str
+    operator: str
+    message: str
+    unsupported: bool
 
 
 @dataclass
 class ModelFile:
-    """What was found in a file; `kind` says in words what it is."""
+    """What was found in a file.
+
+    Attributes
+    ----------
+    kind : what the file is, in words.
+    inputs, outputs, layers : of the graph, in order; empty for a file of parameters alone.
+    tensors : every value of the graph by name: inputs, parameters, and what the layers make.
+    sizes : shapes that are known to the last number, with batch size 1 where the file leaves that open.
+    others : other files of the folder, if the path is one.
+    notes : what was assumed, and what is not known.
+    faults : nodes that cannot be read; their outputs have no shapes.
+    symbol, proto : the graph itself, whichever it is; that with faults lacks the nodes concerned.
+    labels : variables that only a loss layer reads: not needed to run.
+    """
 
     path: Path
     kind: str
@@ -73,11 +138,22 @@ class ModelFile:
     layers: list[Layer] = field(default_factory=list)
     opsets: dict[str, int] = field(default_factory=dict)
     params_path: Path | None = None
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+    sizes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    metadata: dict[str, str] = field(default_factory=dict)
+    others: list[Path] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
+    symbol: Symbol | None = field(default=None, repr=False)
+    proto: onnx.ModelProto | None = field(default=None, repr=False)
 
 
-def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments that name a model."""
-    parser.add_argument("file", type=Path, help="a -symbol.json, .params or .onnx file")
+def add_model_arguments(parser: argparse.ArgumentParser, html: bool = True) -> None:
+    """Declare the arguments that name a model, and ``--format``."""
+    from .tables import add_format_argument
+
+    parser.add_argument("file", type=Path, help="a -symbol.json, .params or .onnx file, or a folder with one")
     parser.add_argument(
         "--params", type=Path, help="parameters of a -symbol.json (default: PREFIX-NNNN.params beside it)"
     )
@@ -86,189 +162,197 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME:SHAPE",
-        help="shape of an input of a -symbol.json, as data:1x3x224x224",
+        help="shape of an input, as data:1x3x224x224, where it does not follow from the model",
     )
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="form of the output")
+    add_format_argument(parser, html)
 
 
 def open_model(args: argparse.Namespace) -> ModelFile:
-    """Read the file that the arguments name.
+    """Read the file that the arguments name; see `open_path`."""
+    return open_path(args.file, args.params, parse_inputs(args.input))
+
+
+def open_path(
+    path: Path, params: Path | None = None, shapes: Mapping[str, tuple[int, ...]] | None = None
+) -> ModelFile:
+    """Read a model's file; of a folder, the file that holds its model.
+
+    Parameters
+    ----------
+    params : parameters of a symbol; by default those with the highest number beside it.
+    shapes : of inputs, by name.
 
     Raises
     ------
-    CommandError : the file's name says nothing about its kind, or ``--input`` is malformed.
-    FormatError, UnsupportedOperatorError, OSError : from the reader.
+    CommandError : the file's name says nothing about its kind, or `shapes` do not fit the model.
+    FormatError, OSError : from the reader.
     """
-    path: Path = args.file
+    shapes = shapes or {}
+    if path.is_dir():
+        found, others = choose_file(path)
+        model = open_path(found, params, shapes)
+        model.others = others
+        return model
+    if params is not None and path.suffix != ".json":
+        raise CommandError(f"--params {params}: {path} is not a -symbol.json file")
     if path.suffix == ".json":
-        return read_symbol(path, args.params or beside(path), dict(map(parse_input, args.input)))
-    if path.suffix == ".params":
-        return ModelFile(path, "MXNet parameters", read_parameters(path), params_path=path)
+        from .mxnet_file import read_symbol
+
+        return read_symbol(path, params or beside(path), shapes)
+    if path.suffix in (".params", ".safetensors"):
+        if shapes:
+            raise CommandError(f"--input {next(iter(shapes))}: {path} holds parameters only, no graph")
+        from .parameter_file import read_parameters, read_safetensors
+
+        if path.suffix == ".params":
+            return ModelFile(path, "MXNet parameters", read_parameters(path), params_path=path)
+        return ModelFile(path, "safetensors", read_safetensors(path), params_path=path)
     if path.suffix == ".onnx":
-        return read_onnx(path)
-    raise CommandError(f"{path}: expected a file named *-symbol.json, *.params or *.onnx")
+        from .onnx_file import read_onnx
+
+        return read_onnx(path, shapes)
+    raise CommandError(f"{path}: expected a file named *-symbol.json, *.params, *.safetensors or *.onnx")
 
 
-def parse_input(text: str) -> tuple[str, tuple[int, ...]]:
-    """The name and shape in ``name:1x3x224x224``."""
-    name, colon, dims = text.rpartition(":")
-    if not (name and colon and re.fullmatch(r"\d+(x\d+)*", dims)):
-        raise CommandError(f"--input {text}: expected NAME:SHAPE, as data:1x3x224x224")
-    return name, tuple(map(int, dims.split("x")))
+#: Of a folder of training artifacts these hold the model, the first the best.
+MODELS = ("inference_model.onnx", "eval_model.onnx", "training_model.onnx")
+
+
+def choose_file(folder: Path) -> tuple[Path, list[Path]]:
+    """The file of a folder that holds its model, and the other files.
+
+    Raises
+    ------
+    CommandError : there is none, or there are several and none has the name of a training artifact.
+    """
+    files = sorted(p for p in folder.iterdir() if p.is_file())
+    named = [folder / name for name in MODELS if folder / name in files]
+    graphs = [p for p in files if p.suffix == ".onnx"] or [
+        p for p in files if p.name.endswith("-symbol.json")
+    ]
+    found = named or graphs or [p for p in files if p.suffix in (".params", ".safetensors")]
+    if not found:
+        raise CommandError(f"{folder}: no file named *.onnx, *-symbol.json or *.params is in this folder")
+    if len(found) > 1 and not named:
+        raise CommandError(
+            f"{folder}: name one of the models in this folder: {', '.join(p.name for p in found)}"
+        )
+    return found[0], [p for p in files if p != found[0]]
+
+
+def parse_inputs(texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of ``name:1x3x224x224``."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for text in texts:
+        name, colon, dims = text.rpartition(":")
+        if not (name and colon and re.fullmatch(r"\d{1,18}(x\d{1,18})*", dims)):
+            raise CommandError(f"--input {text}: expected NAME:SHAPE, as data:1x3x224x224")
+        if name in shapes:
+            raise CommandError(f"--input {text}: the shape of {name} is given twice")
+        shapes[name] = tuple(map(int, dims.split("x")))
+    return shapes
+
+
+def check_names(path: Path, shapes: Mapping[str, object], inputs: Sequence[str]) -> None:
+    """Raise unless `shapes` are those of inputs."""
+    unknown = [name for name in shapes if name not in inputs]
+    if unknown:
+        raise CommandError(f"--input {unknown[0]}: {path} has the inputs {', '.join(inputs) or '(none)'}")
 
 
 def beside(path: Path) -> Path | None:
     """The parameters of ``prefix-symbol.json``: ``prefix-NNNN.params`` with the highest number."""
     prefix = path.name.removesuffix("-symbol.json")
-    if prefix == path.name:
+    if prefix == path.name or not path.parent.is_dir():
         return None
     numbered = re.compile(re.escape(prefix) + r"-(\d+)\.params")
     found = [(int(m[1]), p) for p in path.parent.iterdir() if (m := numbered.fullmatch(p.name))]
     return max(found)[1] if found else None
 
 
-def read_parameters(path: Path) -> dict[str, Parameter]:
-    """The arrays of a ``.params`` file, not yet read; ``arg:`` and ``aux:`` are taken off their names."""
-    from ..graph.importers.params import read_params
+def numpy_type(name: str) -> np.dtype[Any]:
+    """An element type by name, NumPy's or one of those that ONNX has besides."""
+    import ml_dtypes
+    import numpy as np
 
-    def parameter(record: TensorRecord) -> Parameter:
-        name = record.name.removeprefix("arg:").removeprefix("aux:")
-        return Parameter(name, record.dtype.name, record.shape, record.nbytes, lambda: stored(record))
-
-    return {found.name: found for found in map(parameter, read_params(path).as_dict().values())}
+    return np.dtype(getattr(ml_dtypes, name, name))
 
 
-def stored(record: TensorRecord) -> npt.NDArray[Any]:
-    """The elements that a record stores, of a sparse one too."""
-    value = record.value()
-    if value is None:
-        return np.empty(0, np.float32)
-    return value if isinstance(value, np.ndarray) else value.data
+def itemsize(name: str) -> int:
+    """Bytes of an element."""
+    return numpy_type(name).itemsize
 
 
-def read_symbol(path: Path, params_path: Path | None, shapes: Mapping[str, tuple[int, ...]]) -> ModelFile:
-    """A ``-symbol.json``, with shapes as far as they follow from parameters and given inputs."""
-    from ..graph.importers.symbol_json import load_json
-    from ..graph.infer import infer_shapes, infer_types
+def type_name(data_type: int) -> str:
+    """Name of an element type that ONNX has this number for."""
+    from onnx import helper
 
-    symbol = load_json(path.read_bytes(), str(path))
-    parameters = read_parameters(params_path) if params_path else {}
-    names = input_names(symbol, parameters)
-    unknown = [name for name in shapes if name not in names]
-    if unknown:
-        raise CommandError(f"--input {unknown[0]}: {path} has the inputs {', '.join(names)}")
-    known = {name: parameter.shape for name, parameter in parameters.items()}
-    found = infer_shapes(symbol, {**known, **shapes})
-    types = infer_types(symbol, {name: np.dtype(p.dtype) for name, p in parameters.items()}, strict=False)
-
-    def tensor(node: Node, number: int) -> Tensor:
-        shape, dtype = found.get((node, number)), types.get((node, number))
-        dims = (
-            None if shape is None else tuple(d if d is None or isinstance(d, int) else str(d) for d in shape)
-        )
-        return Tensor(node.output_names()[number], dtype.name if dtype else None, dims)
-
-    layers = [
-        Layer(
-            node.name,
-            node.op.name,
-            tuple(source.output_names()[number] for source, number in node.inputs),
-            tuple(tensor(node, number) for number in range(node.visible)),
-            dict(node.attrs),
-        )
-        for node in symbol.nodes()
-        if node.op is not None
-    ]
-    inputs = [tensor(node, 0) for node in symbol.nodes() if node.op is None and node.name in names]
-    outputs = [tensor(node, number) for node, number in symbol.heads]
-    return ModelFile(path, "MXNet symbol", parameters, inputs, outputs, layers, params_path=params_path)
-
-
-def input_names(symbol: Symbol, parameters: Mapping[str, Parameter]) -> list[str]:
-    """Variables without a stored value; where none is stored, those that feed data-like arguments."""
-    variables = symbol.list_inputs()
-    if parameters:
-        return [name for name in variables if name not in parameters]
-    data = {"data", "label", "lhs", "rhs"}
-    fed = {
-        source.name
-        for node in symbol.nodes()
-        if node.op is not None
-        for argument, (source, _) in zip(node.argument_names(), node.inputs, strict=True)
-        if argument in data or re.fullmatch(r"arg\d+", argument)
-    }
-    return [name for name in variables if name in fed]
-
-
-def read_onnx(path: Path) -> ModelFile:
-    """An ONNX model, with shapes from ONNX's own inference; external data is read when asked for."""
-    import onnx
-    from google.protobuf.message import DecodeError
-    from onnx import helper, numpy_helper
-
-    try:
-        model = onnx.load(path, load_external_data=False)
-    except DecodeError as error:
-        raise CommandError(f"{path}: not an ONNX model: {error}") from error
-    if not model.graph.node and not model.opset_import:
-        raise CommandError(f"{path}: not an ONNX model: it has neither nodes nor operator sets")
-    model = onnx.shape_inference.infer_shapes(model)
-    graph = model.graph
-
-    def parameter(stored: onnx.TensorProto) -> Parameter:
-        dtype = helper.tensor_dtype_to_np_dtype(stored.data_type)
-        shape = tuple(stored.dims)
-        nbytes = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
-        return Parameter(
-            stored.name, dtype.name, shape, nbytes, lambda: numpy_helper.to_array(stored, str(path.parent))
-        )
-
-    parameters = {stored.name: parameter(stored) for stored in graph.initializer}
-    values = {value.name: onnx_tensor(value) for value in (*graph.value_info, *graph.input, *graph.output)}
-    layers = [
-        Layer(
-            node.name or node.output[0],
-            f"{node.domain}.{node.op_type}" if node.domain not in ("", "ai.onnx") else node.op_type,
-            tuple(filter(None, node.input)),
-            tuple(values.get(name, Tensor(name, None, None)) for name in node.output if name),
-            {attribute.name: attribute_text(attribute) for attribute in node.attribute},
-        )
-        for node in graph.node
-    ]
-    return ModelFile(
-        path,
-        f"ONNX, IR version {model.ir_version}",
-        parameters,
-        [values[value.name] for value in graph.input if value.name not in parameters],
-        [values[value.name] for value in graph.output],
-        layers,
-        {opset.domain or "ai.onnx": opset.version for opset in model.opset_import},
-    )
+    dtype = helper.tensor_dtype_to_np_dtype(data_type)
+    return "string" if dtype.kind == "O" else str(dtype.name)
 
 
 def onnx_tensor(value: onnx.ValueInfoProto) -> Tensor:
-    """Name, element type and shape of a value."""
-    from onnx import helper
-
+    """Name, element type and shape of a value of an ONNX graph."""
     kind = value.type.tensor_type
     if not kind.elem_type:
         return Tensor(value.name, None, None)
     dims: list[int | str | None] = [
         dim.dim_value if dim.HasField("dim_value") else dim.dim_param or None for dim in kind.shape.dim
     ]
-    dtype = helper.tensor_dtype_to_np_dtype(kind.elem_type).name
-    return Tensor(value.name, dtype, tuple(dims) if kind.HasField("shape") else None)
+    return Tensor(value.name, type_name(kind.elem_type), tuple(dims) if kind.HasField("shape") else None)
 
 
-def attribute_text(attribute: onnx.AttributeProto) -> str:
-    """An attribute's value in short."""
-    from onnx import helper
+def require_supported(model: ModelFile) -> None:
+    """Raise unless every node can be read.
 
-    value: Any = helper.get_attribute_value(attribute)
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    if isinstance(value, str | int | float):
-        return str(value)
-    if isinstance(value, Sequence) or hasattr(value, "__len__"):
-        return str(tuple(value))
-    return type(value).__name__.removesuffix("Proto").lower()
+    Raises
+    ------
+    CommandError : names all nodes that cannot.
+    """
+    if model.faults:
+        code = ExitCode.UNSUPPORTED if any(f.unsupported for f in model.faults) else ExitCode.BAD_INPUT
+        raise CommandError(f"{model.path}: " + "; ".join(f.message for f in model.faults), code)
+
+
+def require_shapes(model: ModelFile) -> None:
+    """Raise unless the shape of every input is known (open batch sizes count as 1 in `sizes`).
+
+    Raises
+    ------
+    CommandError : says which ``--input`` is missing.
+    """
+    missing = [tensor for tensor in model.inputs if tensor.name not in model.sizes]
+    if missing:
+        raise CommandError(f"{model.path}: " + "; ".join(map(ask, missing)))
+
+
+def ask(tensor: Tensor) -> str:
+    """A request for the shape of an input."""
+    from .tables import shape_text
+
+    if tensor.shape is None:
+        known, example = "", "SHAPE"
+    else:
+        letters = iter("HWDABCEFG")
+        dims = [
+            d if isinstance(d, int) else 1 if axis == 0 else next(letters, "N")
+            for axis, d in enumerate(tensor.shape)
+        ]
+        known, example = f" {shape_text(tensor.shape)}", "x".join(map(str, dims))
+    return (
+        f"the shape{known} of the input {tensor.name!r} does not follow from the model: "
+        f"say --input {tensor.name}:{example}"
+    )
+
+
+def compiled(option: str, pattern: str) -> re.Pattern[str]:
+    """A regular expression that an option gives.
+
+    Raises
+    ------
+    CommandError : it is not one.
+    """
+    try:
+        return re.compile(pattern)
+    except re.error as error:
+        raise CommandError(f"{option} {pattern}: {error}") from error

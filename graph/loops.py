@@ -1,15 +1,17 @@
-"""Control flow with its attributes filled in: loops over first axes (Scan) and branches (If)."""
+"""Control flow with its attributes filled in: loops over first axes (Scan), other loops (Loop), branches (If)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
+import numpy as np
 import onnx_ir as ir
 
 from .builder import Builder, Tensor
-from .dims import DimLike
+from .dims import Dim, DimLike
 
-__all__ = ["either", "scan"]
+__all__ = ["either", "repeat", "scan"]
 
 
 def scan(
@@ -70,6 +72,40 @@ def scan(
         types,  # type: ignore[arg-type]
     )
     return found[:count], found[count:]
+
+
+def repeat(
+    g: Builder,
+    limit: int | Tensor,
+    condition: Tensor,
+    states: Sequence[tuple[str, Tensor, Sequence[DimLike | None]]],
+    body: Callable[..., Sequence[Tensor]],
+) -> tuple[Tensor, ...]:
+    """Run `body` at most `limit` times, as long as a condition holds (ONNX's Loop).
+
+    Parameters
+    ----------
+    limit : a number, or an int64 scalar.
+    states : name, first value and shape of each state; a dimension None may change from step to step.
+    body : ``body(builder, step, *states)`` returns the condition to go on and the new states. It may read tensors of
+        the graph around it.
+
+    Returns
+    -------
+    tuple : the last states.
+    """
+    inputs: list[tuple[str, Any, Sequence[DimLike]]] = [("step", np.int64, ()), ("condition", np.bool_, ())]
+    for name, value, dims in states:
+        inputs.append((name, value.dt, [Dim.symbol(g.unique(f"{name}.n")) if d is None else d for d in dims]))
+
+    def emit(b: Builder, step: Tensor, _: Tensor, *values: Tensor) -> Sequence[Tensor]:
+        return body(b, step, *values)
+
+    graph = g.subgraph("loop", inputs, emit)
+    most = limit if isinstance(limit, Tensor) else g.const(np.int64(limit))
+    operands = [most, condition, *(value for _, value, _ in states)]
+    attributes = ir.convenience.convert_attributes({"body": graph})
+    return g.emit("Loop", "", operands, attributes, [(value.dt, tuple(dims)) for _, value, dims in states])
 
 
 def either(

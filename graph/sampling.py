@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import onnx_ir as ir
 
 from .builder import Builder, Tensor
 from .dims import Dim, DimLike, prod
+from .loops import repeat
 from .random import bits, draw_key, normal, step_key, uniform_open
 from .ranges import numbers
 from .special import log_gamma
@@ -24,30 +24,6 @@ _WIDE = np.dtype(np.float64)
 # Every candidate is accepted with a probability of at least 3 / 4, so that an element is still without a value after
 # this many steps with a probability below 2 ** -256. It bounds loops whose parameters are not numbers.
 _STEPS = 128
-
-
-def _loop(
-    g: Builder,
-    limit: int,
-    condition: Tensor,
-    states: Sequence[tuple[str, Tensor, Sequence[DimLike | None]]],
-    body: Any,
-) -> tuple[Tensor, ...]:
-    """A Loop over named states; a dimension None may change from step to step.
-
-    ``body(builder, step, *states)`` returns the condition to go on and the new states.
-    """
-    inputs: list[tuple[str, Any, Sequence[DimLike]]] = [("step", np.int64, ()), ("condition", np.bool_, ())]
-    for name, value, dims in states:
-        inputs.append((name, value.dt, [Dim.symbol(g.unique(f"{name}.n")) if d is None else d for d in dims]))
-
-    def emit(b: Builder, step: Tensor, _: Tensor, *values: Tensor) -> Sequence[Tensor]:
-        return body(b, step, *values)  # type: ignore[no-any-return]
-
-    graph = g.subgraph("loop", inputs, emit)
-    operands = [g.const(np.int64(limit)), condition, *(value for _, value, _ in states)]
-    attributes = ir.convenience.convert_attributes({"body": graph})
-    return g.emit("Loop", "", operands, attributes, [(value.dt, tuple(dims)) for _, value, dims in states])
 
 
 def _any(g: Builder, condition: Tensor) -> Tensor:
@@ -74,7 +50,7 @@ def _rejection(
         return _some_left(b, left), values, left
 
     states = [("values", result, result.dims), ("left", pending, (None,))]
-    return _loop(g, _STEPS, _some_left(g, pending), states, body)[0]
+    return repeat(g, _STEPS, _some_left(g, pending), states, body)[0]
 
 
 def exponential(g: Builder, dims: Sequence[DimLike], dt: np.dtype[Any]) -> Tensor:
@@ -146,7 +122,7 @@ def _count_up(g: Builder, lam: Tensor) -> Tensor:
         ("term", first, lam.dims),
         ("total", first, lam.dims),
     ]
-    return _loop(g, _STEPS, _any(g, g.op("Greater", u, first)), states, body)[0]
+    return repeat(g, _STEPS, _any(g, g.op("Greater", u, first)), states, body)[0]
 
 
 def _transformed(g: Builder, lam: Tensor) -> Callable[..., tuple[Tensor, Tensor]]:
@@ -242,7 +218,7 @@ def unique_log_uniform(g: Builder, rows: int, count: int, bound: int) -> tuple[T
         return _any(b, short), more
 
     # The draws are those of one stream however many are made, so that their number does not change which come.
-    (draws,) = _loop(g, 48, g.const(np.bool_(True)), [("draws", g.ints(count), (1,))], body)
+    (draws,) = repeat(g, 48, g.const(np.bool_(True)), [("draws", g.ints(count), (1,))], body)
     number, new, come = drawn(g, draws)
     wanted = g.op("And", g.cast(new, np.bool_), g.op("LessOrEqual", come, np.int64(count)))
     flat = g.op(

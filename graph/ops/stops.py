@@ -13,7 +13,7 @@ from .registry import operator
 from .schema import Scalar
 from .unary import rounded, signs
 
-__all__: list[str] = []
+__all__ = ["blocked"]
 
 
 def _same(g: Builder, x: Tensor, *rest: Tensor) -> Tensor:
@@ -23,6 +23,11 @@ def _same(g: Builder, x: Tensor, *rest: Tensor) -> Tensor:
 _BLOCK = CustomFunction("BlockGrad", _same, lambda g, n, dy: None)
 _LOSS = CustomFunction("MakeLoss", _same, lambda g, n, dy: g.fill(dy.dims, 1, dy.dt))
 _SCALED = CustomFunction("ScaleGradient", _same, lambda g, n, dy: (dy * tensor(n.inputs[1]), None))
+
+
+def blocked(g: Builder, *inputs: Tensor) -> list[Tensor]:
+    """The same values, to which no gradient goes back."""
+    return [g.custom(_BLOCK, x)[0] for x in inputs]
 
 
 def _straight(g: Builder, n: ir.Node, dy: Tensor) -> Tensor:

@@ -84,10 +84,10 @@ UNSUPPORTED.update(
             "Correlation", "ROIPooling",
 
             "_contrib_DeformableConvolution", "_contrib_DeformablePSROIPooling",
-            "_contrib_ModulatedDeformableConvolution", "_contrib_MultiBoxDetection", "_contrib_MultiBoxPrior",
-            "_contrib_MultiBoxTarget", "_contrib_MultiProposal", "_contrib_PSROIPooling", "_contrib_Proposal",
-            "_contrib_ROIAlign", "_contrib_RROIAlign", "_contrib_bipartite_matching", "_contrib_box_decode",
-            "_contrib_box_encode", "_contrib_box_iou", "_contrib_box_nms",
+            "_contrib_ModulatedDeformableConvolution",
+            "_contrib_MultiProposal", "_contrib_PSROIPooling", "_contrib_Proposal",
+            "_contrib_ROIAlign", "_contrib_RROIAlign",
+
         ],
         _VISION,
     )

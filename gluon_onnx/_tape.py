@@ -38,15 +38,19 @@ class Version:
     Attributes
     ----------
     watched : whether its writes count for `epoch`.
+    shared : whether more than one array, or somebody outside, may look at the memory.
+    foreign : whether another library has the memory too, whose writes are not counted.
     epoch : number of writes to all memory that is watched, or was replaced by other.
     """
 
-    __slots__ = ("_count", "watched")
+    __slots__ = ("_count", "foreign", "shared", "watched")
     epoch: ClassVar[int] = 0
 
     def __init__(self) -> None:
         self._count = 0
         self.watched = False
+        self.shared = False
+        self.foreign = False
 
     @property
     def count(self) -> int:
@@ -81,6 +85,7 @@ class Entry(Protocol):
     """One recorded call."""
 
     places: list[Place | None]  # of the inputs
+    owns_gradients: bool  # whether nobody else refers to what `backward` returns
 
     def backward(self, dys: dict[int, NDArray], create_graph: bool, keep: bool) -> Sequence[NDArray | None]:
         """Gradients of the inputs from those of the outputs; without `keep` the saved arrays are released."""
@@ -95,6 +100,8 @@ class CallEntry:
     outputs : raw arrays of the results and saved values of the forward program.
     wrt : positions of the inputs that have places.
     """
+
+    owns_gradients = True
 
     def __init__(
         self,
@@ -189,6 +196,8 @@ class CallEntry:
 class PythonEntry:
     """A recorded call of a Python function with a backward of its own."""
 
+    owns_gradients = False
+
     def __init__(
         self,
         places: list[Place | None],
@@ -236,6 +245,7 @@ def run_backward(
     leaves: dict[int, NDArray] = {}
     by_id = {id(p): p for e in order for p in e.places if p is not None and p.entry is None}
     wanted = {id(p) for p in variables or ()}
+    owned: set[int] = set()  # gradients that their buffers may take over
 
     def accumulate(place: Place, value: NDArray) -> None:
         if id(place) in wanted or place.entry is None:
@@ -254,6 +264,8 @@ def run_backward(
             for target, value in zip(entry.places, found, strict=True):
                 if target is not None and value is not None:
                     accumulate(target, value)
+                    if entry.owns_gradients and not create_graph:
+                        owned.add(id(value))
     if variables is not None:
         return [leaves.get(id(p)) for p in variables]
     for key, place in by_id.items():
@@ -264,7 +276,9 @@ def run_backward(
                 if place.grad_req != "add":
                     place.grad._write(_zeros(place.grad))
             elif place.grad_req == "add":
-                place.grad._write(place.grad._raw_sum(total))
+                place.grad._adopt(place.grad._raw_sum(total))
+            elif id(total) in owned:
+                place.grad._adopt(total._raw)
             else:
                 place.grad._write(total._raw)
     return []

@@ -187,3 +187,17 @@ def test_shapes_that_change_compile_one_symbolic_program() -> None:
 
 def test_mx_is_lazy() -> None:
     assert mx.nd is nd
+
+
+def test_gradients_that_need_sizes_are_compiled_for_each() -> None:
+    """Padding with edges has a program for all sizes, its gradient one for each."""
+    for height in (3, 4, 5):
+        x = nd.array(np.arange(height * 2.0).reshape(1, 1, height, 2))
+        x.attach_grad()
+        with autograd.record():
+            y = nd.pad(x, mode="edge", pad_width=(0, 0, 0, 0, 1, 2, 0, 0))
+        y.backward()
+        expected = np.ones((height, 2))
+        expected[0] += 1
+        expected[-1] += 2
+        np.testing.assert_array_equal(x.grad.asnumpy()[0, 0], expected)

@@ -95,6 +95,12 @@ class Function:
                 self._exact[signature, train] = found
         return found
 
+    def specialize_exactly(self, signature: Signature, train: bool) -> Specialization:
+        """The specialization for concrete inputs alone, where one for a family cannot be differentiated."""
+        with self._lock:
+            found = self._exact[signature, train] = Specialization(self.build(list(signature), train))
+        return found
+
     def _compile(self, signature: Signature, train: bool) -> Specialization:
         if not self.static_shape:
             for family_train, specs, member in self._families:

@@ -236,6 +236,7 @@ class Trainer:
         return not all(x._fresh_grad for x in p.list_data())
 
     def _update(self, ignore_stale_grad: bool) -> None:
+        batches: list[list[tuple[int, Any, Any]]] = [[] for _ in self._updaters]  # index, gradient, weight
         for i, p in enumerate(self._params):
             if p.grad_req == "null":
                 continue
@@ -252,10 +253,13 @@ class Trainer:
                 for x in p.list_data():
                     x._fresh_grad = False
                 continue
-            for updater, x, g in zip(self._updaters, p.list_data(), p.list_grad(), strict=True):
+            for batch, x, g in zip(batches, p.list_data(), p.list_grad(), strict=True):
                 if not ignore_stale_grad or x._fresh_grad:
-                    updater(i, g, x)
+                    batch.append((i, g, x))
                     x._fresh_grad = False
+        for updater, batch in zip(self._updaters, batches, strict=True):
+            if batch:
+                updater(*(list(column) for column in zip(*batch, strict=True)))
         self._stepped = True
 
     # -- states ----------------------------------------------------------------------------------------------

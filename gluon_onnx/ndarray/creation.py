@@ -13,6 +13,8 @@ from ..context import Context, current_context
 from ..graph.ops import find
 from ..graph.ops.creation import sequence
 from .dispatch import device_of, invoke
+from .dlpack import from_dlpack, to_dlpack_for_read, to_dlpack_for_write
+from .kinds import dims, element_type
 from .ndarray import NDArray, array, wrap
 
 __all__ = [
@@ -41,10 +43,6 @@ def _place(value: np.ndarray[Any, Any], ctx: Context | None) -> NDArray:
     return wrap(_from_numpy(value, device_of(ctx)), ctx)
 
 
-def _dims(shape: int | Sequence[int]) -> tuple[int, ...]:
-    return (int(shape),) if isinstance(shape, int | np.integer) else tuple(int(s) for s in shape)
-
-
 def _deliver(result: NDArray, out: NDArray | None) -> NDArray:
     if out is None:
         return result
@@ -60,7 +58,7 @@ def full(
     out: NDArray | None = None,
 ) -> NDArray:
     """An array of the given shape with every element `val`."""
-    return _deliver(_place(np.full(_dims(shape), val, dtype or np.float32), ctx), out)
+    return _deliver(_place(np.full(dims(shape), val, element_type(dtype)), ctx), out)
 
 
 def zeros(
@@ -79,7 +77,7 @@ def zeros(
     """
     if stype not in (None, "default"):
         raise MXNetError(f"zeros: storage type {stype!r} is not supported; only 'default' (dense)")
-    return _deliver(_place(np.zeros(_dims(shape), dtype or np.float32), ctx), out)
+    return _deliver(_place(np.zeros(dims(shape), element_type(dtype)), ctx), out)
 
 
 def ones(
@@ -90,7 +88,7 @@ def ones(
     **kwargs: Any,
 ) -> NDArray:
     """An array of ones."""
-    return _deliver(_place(np.ones(_dims(shape), dtype or np.float32), ctx), out)
+    return _deliver(_place(np.ones(dims(shape), element_type(dtype)), ctx), out)
 
 
 def empty(
@@ -110,7 +108,7 @@ def arange(
     dtype: Any = np.float32,
 ) -> NDArray:
     """Evenly spaced values in ``[start, stop)``, each `repeat` times."""
-    return _place(sequence(start, stop, step, repeat, np.dtype(dtype).name), ctx)
+    return _place(sequence(start, stop, step, repeat, element_type(dtype).name), ctx)
 
 
 def linspace(
@@ -122,14 +120,14 @@ def linspace(
     dtype: Any = np.float32,
 ) -> NDArray:
     """`num` evenly spaced values from `start` to `stop`."""
-    return _place(np.linspace(start, stop, num, endpoint).astype(np.dtype(dtype)), ctx)
+    return _place(np.linspace(start, stop, num, endpoint).astype(element_type(dtype)), ctx)
 
 
 def eye(
     N: int, M: int = 0, k: int = 0, ctx: Context | None = None, dtype: Any = None, **kwargs: Any
 ) -> NDArray:
     """A matrix with ones on the diagonal `k` and zeros elsewhere; `M` columns (0: as many as rows)."""
-    return _place(np.eye(int(N), int(M) or None, int(k), dtype=dtype or np.float32), ctx)
+    return _place(np.eye(int(N), int(M) or None, int(k), dtype=element_type(dtype)), ctx)
 
 
 def concatenate(arrays: Sequence[NDArray], axis: int = 0, always_copy: bool = True) -> NDArray:
@@ -144,6 +142,8 @@ def moveaxis(tensor: NDArray, source: int | Sequence[int], destination: int | Se
     """The array with axes moved to new places, the others in their order."""
     sources = [source] if isinstance(source, int) else list(source)
     targets = [destination] if isinstance(destination, int) else list(destination)
+    if any(not -tensor.ndim <= axis < tensor.ndim for axis in (*sources, *targets)):
+        raise ValueError(f"moveaxis: {source} and {destination} must be axes of an array with {tensor.ndim}")
     sources = [s % tensor.ndim for s in sources]
     targets = [t % tensor.ndim for t in targets]
     if len(sources) != len(targets):
@@ -182,38 +182,15 @@ def from_numpy(ndarray: np.ndarray[Any, Any], zero_copy: bool = True) -> NDArray
     Raises
     ------
     ValueError : `zero_copy` is asked for and the NumPy array is not C-contiguous.
+    TypeError : the array's element type is none that an NDArray can have.
     """
+    element_type(ndarray.dtype)
     if not zero_copy:
         return wrap(np.array(ndarray, order="C"), Context("cpu", 0))
     if not ndarray.flags.c_contiguous:
         raise ValueError("from_numpy with zero_copy needs a C-contiguous array")
     view = ndarray.view()
     ndarray.flags.writeable = False  # the memory now belongs to the NDArray
-    return wrap(view if view.flags.writeable else np.array(view), Context("cpu", 0))
-
-
-def to_dlpack_for_read(data: NDArray) -> Any:
-    """A DLPack capsule that shares the array's memory."""
-    return data._raw.__dlpack__()
-
-
-to_dlpack_for_write = to_dlpack_for_read
-
-
-class _Capsule:
-    """What NumPy's from_dlpack expects around a capsule."""
-
-    def __init__(self, capsule: Any) -> None:
-        self._capsule = capsule
-
-    def __dlpack__(self, **_: Any) -> Any:
-        return self._capsule
-
-    def __dlpack_device__(self) -> tuple[int, int]:
-        return (1, 0)
-
-
-def from_dlpack(dlpack: Any) -> NDArray:
-    """An array that shares the memory of a DLPack capsule or of an object with ``__dlpack__``."""
-    source = dlpack if hasattr(dlpack, "__dlpack__") else _Capsule(dlpack)
-    return wrap(np.from_dlpack(source), Context("cpu", 0))
+    result = wrap(view if view.flags.writeable else np.array(view), Context("cpu", 0))
+    result._version.shared = True
+    return result

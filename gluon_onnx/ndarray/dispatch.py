@@ -18,6 +18,7 @@ from .._tape import CallEntry, Place, PythonEntry, state
 from ..base import MXNetError
 from ..context import Context, current_context
 from ..graph.autodiff import differentiable
+from ..graph.errors import NeedsStaticShape
 from ..graph.ops.registry import Operator
 from ..graph.ops.schema import Attrs
 from .ndarray import NDArray, wrap
@@ -38,7 +39,7 @@ def device_of(ctx: Context) -> Device:
 
 def _function(op: Operator, attrs: Attrs) -> tuple[OperatorFunction, list[float]]:
     """The cached function of an operator call, and the values of its dynamic parameters."""
-    dynamic = tuple(p for p in op.dynamic if attrs.values[p] is not None)
+    dynamic = tuple(p for p in op.dynamic if not _absent(attrs.values[p]))
     key = (op, tuple((k, None if k in dynamic else v) for k, v in attrs.values.items()))
     found = _functions.get(key)
     if found is None:
@@ -47,6 +48,11 @@ def _function(op: Operator, attrs: Attrs) -> tuple[OperatorFunction, list[float]
             while len(_functions) > _MAX_FUNCTIONS:
                 _functions.popitem(last=False)
     return found, [attrs.values[p] for p in dynamic]
+
+
+def _absent(value: Any) -> bool:
+    """Whether a dynamic parameter is not there, or zero: what it is a factor of is left out of the program then."""
+    return value is None or value == 0 or (isinstance(value, tuple) and not any(value))
 
 
 def invoke(
@@ -175,11 +181,21 @@ def call(
         )
     if not wrt:
         results = specialization.executable(device)(raws)
-        _write_updates(specialization.program.updates, results, inputs)
+        for o, i in specialization.program.updates:
+            target = inputs[i]
+            if isinstance(target, NDArray):
+                target._adopt(results[o])
         return [wrap(r, ctx) for r in results[: specialization.program.visible]]
-    pair = specialization.pair(wrt)
+    try:
+        pair = specialization.pair(wrt)
+    except NeedsStaticShape:
+        specialization = function.specialize_exactly(signature, train)
+        pair = specialization.pair(wrt)
     results = specialization.compiled(pair.forward, device)(raws)
-    _write_updates(pair.forward.updates, results, inputs)
+    for o, i in pair.forward.updates:
+        target = inputs[i]
+        if isinstance(target, NDArray):
+            target._write(results[o])
     arrays = [wrap(r, ctx) for r in results[: specialization.program.visible]]
     places = [x._place if isinstance(x, NDArray) and i in wrt else None for i, x in enumerate(operands)]
     if pair.backward is None:
@@ -209,12 +225,3 @@ def _same_device(inputs: Sequence[NDArray | Raw], ctx: Context, function: Functi
             raise MXNetError(
                 f"{getattr(function, 'name', 'function')}: input {i} is on {x._ctx}, others are on {ctx}"
             )
-
-
-def _write_updates(
-    updates: Sequence[tuple[int, int]], results: Sequence[Raw], inputs: Sequence[NDArray | Raw]
-) -> None:
-    for o, i in updates:
-        target = inputs[i]
-        if isinstance(target, NDArray):
-            target._write(results[o])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,7 +14,8 @@ from .._tape import Place, Version, state
 from ..base import MXNetError, numeric_types
 from ..context import Context, current_context
 from ..graph.ops import find
-from . import indexing
+from . import dlpack, indexing
+from .kinds import element_type
 
 __all__ = ["NDArray", "array", "wrap"]
 
@@ -62,6 +64,7 @@ class NDArray:
         """An array that shares this one's memory."""
         result = wrap(raw, self._ctx)
         result._version = self._version
+        self._version.shared = True
         return result
 
     def _write(self, raw: Raw) -> None:
@@ -74,6 +77,17 @@ class NDArray:
                 raw if not isinstance(raw, np.ndarray) else from_numpy(raw, ("gpu", self._ctx.device_id))
             )
 
+    def _adopt(self, raw: Raw) -> None:
+        """`_write` of a value that nobody else refers to: where no view would notice, it replaces the memory."""
+        mine = self._raw
+        if self._version.shared or not isinstance(mine, np.ndarray) or not isinstance(raw, np.ndarray):
+            self._write(raw)
+        elif raw.dtype == mine.dtype and raw.shape == mine.shape and raw.flags.carray:
+            self._version.count += 1
+            self._raw = raw
+        else:
+            self._write(raw)
+
     def _raw_sum(self, other: NDArray) -> Raw:
         """The raw value of ``self + other``, not recorded."""
         with _paused():
@@ -84,8 +98,12 @@ class NDArray:
 
         Raises
         ------
-        MXNetError : shapes differ, or this array is part of a recorded computation.
+        MXNetError : shapes or element types differ, or this array is part of a recorded computation.
         """
+        if self._raw_dtype != result._raw_dtype:
+            raise MXNetError(
+                f"operator {what}: the result has element type {result._raw_dtype}, out has {self._raw_dtype}"
+            )
         if self.shape != result.shape:
             raise MXNetError(f"operator {what}: the result has shape {result.shape}, out has {self.shape}")
         if state.recording and self._place is not None and self._place.entry is not None:
@@ -93,7 +111,10 @@ class NDArray:
                 f"operator {what}: out is part of a recorded computation; in-place writes to it are not "
                 "supported while recording"
             )
-        self._write(result._raw)
+        if result._place is None and not result._version.shared:
+            self._adopt(result._raw)
+        else:
+            self._write(result._raw)
         if result._place is not None and (self._place is None or self._place.entry is not None):
             self._place = result._place
 
@@ -182,6 +203,8 @@ class NDArray:
         return self.asnumpy().tolist()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        if copy is False:
+            raise ValueError("an NDArray becomes a NumPy array by a copy; np.from_dlpack shares its memory")
         return self.asnumpy() if dtype is None else self.asnumpy().astype(dtype)
 
     def __float__(self) -> float:
@@ -226,13 +249,28 @@ class NDArray:
 
     wait_to_write = wait_to_read
 
+    # -- sharing memory with other libraries ------------------------------------------------------
+    def to_dlpack_for_read(self) -> Any:
+        """A DLPack capsule that shares this array's memory, for reading."""
+        return dlpack.capsule(self)
+
+    def to_dlpack_for_write(self) -> Any:
+        """A DLPack capsule that shares this array's memory, for reading and writing."""
+        return dlpack.capsule(self, write=True)
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return dlpack.capsule(self, write=True, **options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return dlpack.device(self)
+
     # -- copies and devices ----------------------------------------------------------------------------
     def copy(self) -> NDArray:
         """A copy on the same device."""
         result: NDArray = self._op("_copy")
         return result
 
-    def copyto(self, other: NDArray | Context) -> NDArray:
+    def copyto(self, other: NDArray | Context) -> Any:
         """Copy into another array, or onto a device.
 
         Raises
@@ -244,7 +282,8 @@ class NDArray:
         if not isinstance(other, NDArray):
             raise TypeError(f"copyto expects an NDArray or a Context, got {type(other).__name__}")
         if other is self:
-            raise MXNetError("cannot copy an array to itself")
+            warnings.warn("copyto: an array was to be copied onto itself; nothing is done", stacklevel=2)
+            return False
         if other.shape != self.shape:
             raise MXNetError(f"copyto: expected an array of shape {self.shape}, got {other.shape}")
         other._check_writable()
@@ -259,11 +298,10 @@ class NDArray:
 
     def astype(self, dtype: Any, copy: bool = True) -> NDArray:
         """The array with another element type; without `copy` itself where the type is the same."""
-        if dtype is None:
-            dtype = np.float32
-        if not copy and np.dtype(dtype) == self._raw_dtype:
+        kind = element_type(dtype)
+        if not copy and kind == self._raw_dtype:
             return self
-        result: NDArray = self._op("Cast", dtype=np.dtype(dtype).name)
+        result: NDArray = self._op("Cast", dtype=kind.name)
         return result
 
     def as_nd_ndarray(self) -> NDArray:
@@ -306,7 +344,7 @@ class NDArray:
         if isinstance(other, NDArray):
             return self._op(op, other)
         if isinstance(other, numeric_types):
-            return self._op(scalar_op, scalar=float(other), is_int=isinstance(other, int | np.integer))
+            return self._op(scalar_op, scalar=float(other))
         if isinstance(other, np.ndarray):
             return self._op(op, array(other, ctx=self._ctx, dtype=self._raw_dtype))
         return NotImplemented
@@ -414,6 +452,8 @@ class NDArray:
     def __itruediv__(self, other: Any) -> NDArray:
         return self._inplace(other, operator.truediv)
 
+    __div__, __rdiv__, __idiv__ = __truediv__, __rtruediv__, __itruediv__  # the names of Python 2
+
     def __imod__(self, other: Any) -> NDArray:
         return self._inplace(other, operator.mod)
 
@@ -435,6 +475,8 @@ class NDArray:
         if len(shape) == 1 and isinstance(shape[0], list | tuple):
             shape = tuple(shape[0])
         elif not shape:
+            if "shape" not in kwargs:
+                raise TypeError("reshape needs a shape")
             shape = tuple(kwargs["shape"])
         reverse = bool(kwargs.get("reverse", False))
         unknown = set(kwargs) - {"shape", "reverse"}
@@ -478,15 +520,20 @@ def array(source: Any, ctx: Context | None = None, dtype: Any = None) -> NDArray
     ----------
     ctx : device; the current context by default.
     dtype : element type; that of an NDArray source, else float32.
+
+    Raises
+    ------
+    TypeError : the source is not made of numbers, its rows differ in length, or there is no such element type.
     """
     ctx = ctx or current_context()
+    kind = element_type(dtype, source.dtype if isinstance(source, NDArray) else np.float32)
     if isinstance(source, NDArray):
-        value = source.asnumpy()
-        dtype = dtype or value.dtype
-    else:
-        value = np.asarray(
-            [x.asnumpy() if isinstance(x, NDArray) else x for x in source]
-            if isinstance(source, list | tuple)
-            else source
-        )
-    return wrap(from_numpy(np.array(value, dtype=dtype or np.float32, order="C"), _device(ctx)), ctx)
+        source = source.asnumpy()
+    elif isinstance(source, list | tuple):
+        source = [x.asnumpy() if isinstance(x, NDArray) else x for x in source]
+    try:
+        with np.errstate(all="ignore"):  # numbers that the element type cannot hold are converted as in C
+            value = np.array(np.asarray(source), dtype=kind, order="C")
+    except (TypeError, ValueError) as e:
+        raise TypeError(f"array expects numbers in a regular shape: {e}") from None
+    return wrap(from_numpy(value, _device(ctx)), ctx)

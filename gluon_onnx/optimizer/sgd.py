@@ -92,7 +92,7 @@ class SGD(Momentum):
     def __init__(self, momentum: float = 0.0, lazy_update: bool = True, **kwargs: Any) -> None:
         super().__init__(momentum=momentum, **kwargs)
         self.lazy_update = lazy_update
-        self.aggregate_num = aggregation(4)
+        self.aggregate_num = aggregation(64)
 
     def _update_impl(self, index: Any, weight: Any, grad: Any, state: Any, multi_precision: bool) -> None:
         indices, weights, grads, states = listed(index, weight, grad, state)

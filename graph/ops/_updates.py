@@ -27,9 +27,11 @@ __all__ = [
     "half_and_single",
     "mixed",
     "rate",
+    "scaled",
     "setting",
     "several",
     "step_power",
+    "with_decay",
 ]
 
 Step = Annotated[int, "dynamic"]
@@ -50,6 +52,23 @@ def rate(g: Builder, values: Any, index: int, dt: Any) -> Tensor:
         return setting(g, values[index], dt)
     one = g.op("Gather", values, g.const(index, np.int64), axis=0)
     return g.cast(g.cast(one, SINGLE), dt)
+
+
+def with_decay(x: Tensor, wd: Tensor, w: Tensor, scale: Any = None) -> Tensor:
+    """``x + scale * wd * w``, or `x` where the weight decay is a constant zero, as it mostly is.
+
+    An update takes as long as reading and writing its operands does, so that each term counts.
+    """
+    if wd.const is not None and not wd.const.any():
+        return x
+    return x + (wd if scale is None else scale * wd) * w
+
+
+def scaled(g: Builder, grad: Tensor, rescale: Any, bound: float, factor: Tensor) -> Tensor:
+    """``factor * clip(rescale * grad)``."""
+    if bound < 0:
+        return (factor * setting(g, rescale, grad.dt)) * grad
+    return factor * clip(g, grad * setting(g, rescale, grad.dt), bound)
 
 
 def clip(g: Builder, x: Tensor, bound: float) -> Tensor:

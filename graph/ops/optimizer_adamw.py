@@ -7,7 +7,7 @@ from typing import Any
 
 from ..builder import Builder, Tensor
 from ..shapes import TypeContext
-from ._updates import SINGLE, Rates, clip, groups, mixed, rate, setting, several
+from ._updates import SINGLE, Rates, clip, groups, mixed, rate, setting, several, with_decay
 from .optimizer_adaptive import moments
 from .registry import operator
 from .schema import Scalar
@@ -31,7 +31,7 @@ def _adamw(
     d = clip(g, grad * g.cast(scale, w.dt), bound)
     m, v = moments(g, d, states[0], states[1], a["beta1"], a["beta2"])
     lr, wd, eta = (_tensor(a[name]) for name in ("lr", "wd", "eta"))
-    return w - eta * (lr * m / (g.op("Sqrt", v) + setting(g, a["epsilon"], w.dt)) + wd * w)
+    return w - eta * with_decay(lr * m / (g.op("Sqrt", v) + setting(g, a["epsilon"], w.dt)), wd, w)
 
 
 def _tensor(value: Any) -> Tensor:

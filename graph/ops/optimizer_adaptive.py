@@ -6,7 +6,7 @@ from typing import Any
 
 from ..builder import Builder, Tensor
 from ..errors import ShapeError
-from ._updates import Step, clip, setting, step_power
+from ._updates import Step, clip, setting, step_power, with_decay
 from .registry import operator
 from .schema import Scalar
 
@@ -27,7 +27,8 @@ def moments(
 
 def _decayed(g: Builder, weight: Tensor, grad: Tensor, rescale: Any, wd: Any, bound: float) -> Tensor:
     """The gradient with weight decay added, then clipped."""
-    return clip(g, setting(g, rescale, weight.dt) * grad + setting(g, wd, weight.dt) * weight, bound)
+    dt = weight.dt
+    return clip(g, with_decay(setting(g, rescale, dt) * grad, setting(g, wd, dt), weight), bound)
 
 
 @operator("adam_update", "_sparse_adam_update", differentiable=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..builder import Builder, Tensor
-from ._updates import clip, half_and_single, mixed, setting
+from ._updates import half_and_single, mixed, scaled, setting, with_decay
 from .registry import operator
 from .schema import Scalar
 
@@ -16,8 +16,7 @@ def sgd_step(
     g: Builder, w: Tensor, grad: Tensor, lr: Tensor, wd: Tensor, rescale: Any, bound: float
 ) -> Tensor:
     """The new weight."""
-    scaled = clip(g, grad * setting(g, rescale, w.dt), bound)
-    return (1.0 - lr * wd) * w - lr * scaled
+    return w - with_decay(scaled(g, grad, rescale, bound, lr), wd, w, lr)
 
 
 def momentum_step(
@@ -32,8 +31,7 @@ def momentum_step(
     bound: float,
 ) -> Tensor:
     """The new weight; the momentum is replaced."""
-    scaled = clip(g, grad * setting(g, rescale, w.dt), bound)
-    step = setting(g, momentum, w.dt) * mom - lr * wd * w - lr * scaled
+    step = setting(g, momentum, w.dt) * mom - with_decay(scaled(g, grad, rescale, bound, lr), wd, w, lr)
     g.update(mom, step)
     return w + step
 
@@ -148,10 +146,9 @@ def _nesterov(
     bound: float,
 ) -> Tensor:
     """The new weight; the momentum is replaced."""
-    scaled = clip(g, grad * setting(g, rescale, w.dt), bound)
-    m = setting(g, momentum, w.dt)
+    m, rate = setting(g, momentum, w.dt), setting(g, lr, w.dt)
     before = m * mom
-    after = before - setting(g, lr, w.dt) * (scaled + setting(g, wd, w.dt) * w)
+    after = before - with_decay(scaled(g, grad, rescale, bound, rate), setting(g, wd, w.dt), w, rate)
     g.update(mom, after)
     return w - before + (m + 1.0) * after
 
@@ -223,7 +220,7 @@ def signsgd_update(
     ``(1 - lr * wd) * weight - lr * sign(grad)``. Scale and bound of the gradient do not matter.
     """
     step = setting(g, lr, weight.dt)
-    return (1.0 - step * setting(g, wd, weight.dt)) * weight - step * g.op("Sign", grad)
+    return weight - with_decay(step * g.op("Sign", grad), setting(g, wd, weight.dt), weight, step)
 
 
 @operator("signum_update", differentiable=False)
@@ -248,7 +245,7 @@ def signum_update(
     """
     dt = weight.dt
     m, step = setting(g, momentum, dt), setting(g, lr, dt)
-    scaled = clip(g, grad * setting(g, rescale_grad, dt), clip_gradient)
-    new = m * mom - (1.0 - m) * setting(g, wd, dt) * weight - (1.0 - m) * scaled
+    part = scaled(g, grad, rescale_grad, clip_gradient, 1.0 - m)
+    new = m * mom - with_decay(part, setting(g, wd, dt), weight, 1.0 - m)
     g.update(mom, new)
-    return (1.0 - step * setting(g, wd_lh, dt)) * weight + step * g.op("Sign", new)
+    return weight - with_decay(-step * g.op("Sign", new), setting(g, wd_lh, dt), weight, step)

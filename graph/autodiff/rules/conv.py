@@ -171,7 +171,7 @@ def weight_gradient(
     batch_last = [*range(1, rank + 2), 0]
     places = prod((*dy.dims[2:], dy.dims[0]))
     o, c = dy.dims[1], x.dims[1]
-    if c == group:
+    if c == group and group > 1:
         return _depthwise(g, x, dy, dims, window)
     if group == 1 and prod(window.kernel) > _LARGE_KERNEL and is_static((*x.dims, *dy.dims)):
         return _swapped(g, x, dy, dims, window)

@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from ...builder import Builder, Tensor
 from ...dims import DimLike
-from ...errors import NotDifferentiableError
+from ...errors import NeedsStaticShape, NotDifferentiableError
 from ..engine import Gradient, attribute, rule, tensor
 from .indexing import scatter, scatter_along
 
@@ -177,7 +177,7 @@ def _folded(g: Builder, dy: Tensor, axis: int, size: DimLike, before: int, after
     if not before and not after:
         return dy
     if not isinstance(size, int):
-        raise NotDifferentiableError(
+        raise NeedsStaticShape(
             f"ONNX Pad: the gradient of mode {mode!r} needs a static length of axis {axis}"
         )
     source = np.pad(np.arange(size), (before, after), mode=mode)  # type: ignore[call-overload]

@@ -21,6 +21,7 @@ _ALIASES = {
     "mod": "module",
     "kv": "kvstore",
     "opt": "optimizer",
+    "mon": "monitor",
     "viz": "visualization",
     "img": "image",
     "rnd": "random",

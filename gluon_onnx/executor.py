@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,7 @@ class Executor:
     ----------
     args, args_grad, aux_states : arrays in order (`list_arguments`, `list_auxiliary_states`) or by name.
     grad_req : "write", "add" or "null"; for all, in order, or by name.
+    function : the compiled symbol, where another executor of the same symbol has it already.
 
     Raises
     ------
@@ -36,7 +37,14 @@ class Executor:
     """
 
     def __init__(
-        self, symbol: Symbol, ctx: Context, args: Arrays, args_grad: Arrays, grad_req: Any, aux_states: Arrays
+        self,
+        symbol: Symbol,
+        ctx: Context,
+        args: Arrays,
+        args_grad: Arrays,
+        grad_req: Any,
+        aux_states: Arrays,
+        function: SymbolFunction | None = None,
     ):
         self._symbol = symbol
         self._ctx = ctx
@@ -48,7 +56,7 @@ class Executor:
         self.aux_arrays = _in_order(aux_states, self.aux_names, "aux_states", required=True)
         self._reqs = _requests(grad_req, self.arg_names, self.grad_arrays)
         self._outputs: list[NDArray] | None = None
-        self._function = SymbolFunction(symbol, name=symbol.name or "executor")
+        self.function = function or SymbolFunction(symbol, name=symbol.name or "executor")
         self._recorded = False
         self._monitor: tuple[Callable[[str, NDArray], None], bool] | None = None
 
@@ -123,7 +131,7 @@ class Executor:
             views[name] = view
         views.update(self.aux_dict)
         with _Scope(recorded, train):
-            return call(self._function, [views[n] for n in self._function.names], train=train, ctx=self._ctx)
+            return call(self.function, [views[n] for n in self.function.names], train=train, ctx=self._ctx)
 
     def backward(self, out_grads: Any = None, is_train: bool = True) -> None:
         """Compute the gradients of the last forward into the gradient arrays.
@@ -223,7 +231,13 @@ class Executor:
             for x, s in zip(self.aux_arrays, aux_shapes, strict=True)
         ]
         return Executor(
-            self._symbol, self._ctx, args, grads, dict(zip(self.arg_names, self._reqs, strict=True)), aux
+            self._symbol,
+            self._ctx,
+            args,
+            grads,
+            dict(zip(self.arg_names, self._reqs, strict=True)),
+            aux,
+            self.function,
         )
 
     def debug_str(self) -> str:
@@ -271,8 +285,24 @@ def simple_bind(
     grad_req: Any,
     type_dict: Mapping[str, Any] | None,
     shapes: Mapping[str, Any],
+    group2ctx: Mapping[str, Context] | None = None,
+    shared: Executor | None = None,
+    shared_names: Collection[str] | None = None,
+    function: SymbolFunction | None = None,
 ) -> Executor:
-    """An executor whose arrays are zeros of inferred shapes and types; see `Symbol.simple_bind`."""
+    """An executor whose arrays are zeros of inferred shapes and types; see `Symbol.simple_bind`.
+
+    Parameters
+    ----------
+    group2ctx : contexts of the arrays of variables by their attribute ``ctx_group``.
+    shared : its arrays of `shared_names` and of auxiliary states are used, with their gradients.
+    shared_names : all arguments that it has in the right shape by default.
+    function : the compiled symbol, where there is one already.
+
+    Raises
+    ------
+    MXNetError : a shape cannot be inferred, or differs from that of the array to share.
+    """
     arg_shapes, _, aux_shapes = symbol.infer_shape(**shapes)
     names, aux_names = symbol.list_arguments(), symbol.list_auxiliary_states()
     if arg_shapes is None:
@@ -280,11 +310,45 @@ def simple_bind(
         unknown = [n for n, s in zip(names, partial, strict=True) if s == () or 0 in s]
         raise MXNetError(f"simple_bind: the shapes of {unknown} cannot be inferred from {dict(shapes)}")
     arg_types, _, aux_types = symbol.infer_type(**(type_dict or {}))
-    args = [zeros(s, ctx, t) for s, t in zip(arg_shapes, arg_types, strict=True)]
-    reqs = _requests(grad_req, names, args)
-    grads = [
-        zeros(s, ctx, t) if r != "null" else None for s, t, r in zip(arg_shapes, arg_types, reqs, strict=True)
-    ]
-    aux = [zeros(s, ctx, t) for s, t in zip(aux_shapes, aux_types, strict=True)]
-    assert len(aux) == len(aux_names)
-    return Executor(symbol, ctx, args, grads, dict(zip(names, reqs, strict=True)), aux)
+    attributes = symbol.attr_dict() if group2ctx else {}
+    table = group2ctx or {}
+
+    def place(name: str) -> Context:
+        return table.get(attributes.get(name, {}).get("__ctx_group__", ""), ctx)
+
+    reqs = _requests(grad_req, names, names)
+    args: list[Any] = []
+    grads: list[Any] = []
+    for name, shape, dt, req in zip(names, arg_shapes, arg_types, reqs, strict=True):
+        old = _shared_array(shared, name, shape, shared_names)
+        args.append(zeros(shape, place(name), dt) if old is None else old)
+        old_grad = shared.grad_dict[name] if shared is not None and old is not None else None
+        if req == "null":
+            grads.append(None)
+        else:
+            grads.append(zeros(shape, place(name), dt) if old_grad is None else old_grad)
+    aux = []
+    for name, shape, dt in zip(aux_names, aux_shapes, aux_types, strict=True):
+        old = shared.aux_dict.get(name) if shared is not None else None
+        aux.append(zeros(shape, place(name), dt) if old is None or old.shape != shape else old)
+    return Executor(symbol, ctx, args, grads, dict(zip(names, reqs, strict=True)), aux, function)
+
+
+def _shared_array(
+    shared: Executor | None, name: str, shape: tuple[int, ...], names: Collection[str] | None
+) -> NDArray | None:
+    """The array of another executor to use for an argument, if any."""
+    if shared is None or (names is not None and name not in names):
+        return None
+    found = shared.arg_dict.get(name)
+    if names is None:
+        return found if found is not None and found.shape == shape else None
+    if found is None:
+        raise MXNetError(
+            f"simple_bind: the executor to share with has no argument {name!r}; it has {shared.arg_names}"
+        )
+    if found.shape != shape:
+        raise MXNetError(
+            f"simple_bind: {name!r} has shape {shape} here, but {found.shape} in the executor to share with"
+        )
+    return found

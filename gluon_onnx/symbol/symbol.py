@@ -14,6 +14,7 @@ from ..graph import symbol as graph_symbol
 from ..graph.dims import PartialShape
 from ..graph.exporters._files import replaced_file
 from ..graph.exporters.symbol_json import to_json
+from ..graph.importers.onnx import import_onnx
 from ..graph.importers.symbol_json import load_json as _load_json
 from ..graph.infer import infer_shapes, infer_types
 from ..graph.scopes import current_attributes
@@ -181,13 +182,20 @@ class Symbol(graph_symbol.Symbol):
     ) -> Any:
         """An `Executor` with arrays of zeros; shapes are inferred from those given by name.
 
+        Parameters
+        ----------
+        type_dict : element types of arguments by name.
+        group2ctx : contexts of the arrays of variables by their attribute ``ctx_group``.
+        shared_exec, shared_arg_names : executor whose arrays are used for these arguments and for auxiliary
+            states; without names for all arguments of equal shape.
+
         Raises
         ------
-        MXNetError : a shape cannot be inferred.
+        MXNetError : a shape cannot be inferred, or differs from that of the array to share.
         """
         from ..executor import simple_bind
 
-        return simple_bind(self, ctx, grad_req, type_dict, kwargs)
+        return simple_bind(self, ctx, grad_req, type_dict, kwargs, group2ctx, shared_exec, shared_arg_names)
 
     def eval(self, ctx: Context | None = None, **kwargs: Any) -> Any:
         """The outputs for arguments given by name."""
@@ -412,7 +420,24 @@ fromjson = load_json
 
 
 def load(fname: str | os.PathLike[str]) -> Symbol:
-    """The symbol of a ``-symbol.json`` file."""
-    with open(fname, encoding="utf-8") as f:
+    """The symbol of a ``-symbol.json`` file, or of an ONNX model without the values of its initializers.
+
+    Raises
+    ------
+    FormatError : the file is not what it should be.
+    UnsupportedOperatorError : names all operators that are not supported.
+    """
+    if is_onnx(fname):
+        return import_onnx(fname, Symbol).symbol  # type: ignore[return-value]
+    with open(fname, "rb") as f:
         text = f.read()
     return Symbol(_load_json(text, source=os.fspath(fname)).heads)
+
+
+def is_onnx(fname: str | os.PathLike[str]) -> bool:
+    """Whether a file is taken for an ONNX model: by its name, or because it begins as no JSON does."""
+    name = os.fspath(fname).lower()
+    if name.endswith((".onnx", ".json")):
+        return name.endswith(".onnx")
+    with open(fname, "rb") as f:
+        return f.read(1) == b"\x08"  # the tag of a model's first field

@@ -81,12 +81,12 @@ _SPARSE_ONLY = "2026-11-21: converts to or from sparse storage, which exists onl
 UNSUPPORTED.update(
     dict.fromkeys(
         [
-            "Correlation", "ROIPooling",
+            "Correlation",
 
             "_contrib_DeformableConvolution", "_contrib_DeformablePSROIPooling",
             "_contrib_ModulatedDeformableConvolution",
-            "_contrib_MultiProposal", "_contrib_PSROIPooling", "_contrib_Proposal",
-            "_contrib_ROIAlign", "_contrib_RROIAlign",
+            "_contrib_MultiProposal", "_contrib_Proposal",
+            "_contrib_RROIAlign",
 
         ],
         _VISION,

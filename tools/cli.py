@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol, cast
@@ -102,6 +103,22 @@ COMMANDS: dict[str, Entry] = {
             "gluon-onnx profile model.onnx --batch 8 --trace trace.json",
         ),
     ),
+    "diff": Entry(
+        "diff",
+        "compare two models: structure, attributes, weights; exit code 1 if they differ",
+        (
+            "gluon-onnx diff before-symbol.json after-symbol.json",
+            "gluon-onnx diff a.params b.params --tolerance 1e-6",
+        ),
+    ),
+    "extract": Entry(
+        "extract",
+        "write the part of a model between named values to a file of its own",
+        (
+            "gluon-onnx extract model-symbol.json --to fc1_output -o features-symbol.json",
+            "gluon-onnx extract model.onnx --from relu1 --to relu5 -o middle.onnx",
+        ),
+    ),
     "doctor": Entry(
         "doctor",
         "tell which versions, devices and libraries are here, what is missing and how to get it",
@@ -171,18 +188,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not isolate.inside:
             return isolate.isolated(args.command, argv)
     try:
-        return int(load(args.command).run(args))
+        code = int(load(args.command).run(args))
+        sys.stdout.flush()
+        return code
     except CommandError as error:
         return report(args.command, error, error.code)
+    except BrokenPipeError:  # whoever reads the output has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK
     except OSError as error:
         text = f"{error.filename}: {error.strerror}" if error.filename else str(error)
         return report(args.command, text, ExitCode.BAD_INPUT)
     except RuntimeError as error:
-        from ..graph.errors import FormatError, UnsupportedOperatorError
+        from ..graph.errors import AttributeParseError, FormatError, UnsupportedOperatorError
 
         if isinstance(error, UnsupportedOperatorError):
             return report(args.command, error, ExitCode.UNSUPPORTED)
-        if isinstance(error, FormatError):
+        if isinstance(error, FormatError | AttributeParseError):
             return report(args.command, error, ExitCode.BAD_INPUT)
         raise
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import prod
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,7 @@ from .parameter_file import pieces
 __all__ = ["operator_name", "read_onnx"]
 
 _SMALL = 1024  # constants of up to so many elements may be shapes, which inference reads
+_SHOWN = 8  # elements of a constant that are written out
 _FOUR_BITS = {onnx.TensorProto.INT4, onnx.TensorProto.UINT4, onnx.TensorProto.FLOAT4E2M1}
 
 
@@ -41,7 +43,7 @@ def read_onnx(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> ModelFile:
     model = ModelFile(path, f"ONNX, IR version {proto.ir_version}", {}, proto=proto)
     if proto.functions:
         model.notes.append(f"{len(proto.functions)} functions of the model are written out")
-        proto = onnx.inliner.inline_local_functions(proto)
+        proto = model.proto = onnx.inliner.inline_local_functions(proto)
     graph = proto.graph
     model.parameters = {
         stored.name: found for stored in graph.initializer for found in [parameter(stored, path)]
@@ -223,7 +225,7 @@ def attribute_text(attribute: onnx.AttributeProto) -> str:
     if isinstance(value, str | int | float):
         return f"{value:.6g}" if isinstance(value, float) else str(value)
     if isinstance(value, onnx.TensorProto):
-        return f"tensor {tuple(value.dims)}"
+        return tensor_text(value)
     if isinstance(value, Sequence) or hasattr(value, "__len__"):
         items = [v.decode("utf-8", "replace") if isinstance(v, bytes) else v for v in value]
         return (
@@ -231,4 +233,14 @@ def attribute_text(attribute: onnx.AttributeProto) -> str:
             if all(isinstance(v, str | int | float) for v in items)
             else f"{len(items)} items"
         )
+    if isinstance(value, onnx.GraphProto):
+        return f"graph of {len(value.node)} nodes #{crc32(value.SerializeToString(deterministic=True)):08x}"
     return type(value).__name__.removesuffix("Proto").lower()
+
+
+def tensor_text(value: onnx.TensorProto) -> str:
+    """A constant: its elements if they are few, else type, shape and a check sum."""
+    if prod(value.dims) <= _SHOWN and not value.external_data:
+        return str(numpy_helper.to_array(value).tolist())
+    check = crc32(value.SerializeToString(deterministic=True))
+    return f"{type_name(value.data_type)} {tuple(value.dims)} #{check:08x}"

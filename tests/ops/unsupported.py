@@ -83,10 +83,10 @@ UNSUPPORTED.update(
         [
             "Correlation",
 
-            "_contrib_DeformableConvolution", "_contrib_DeformablePSROIPooling",
-            "_contrib_ModulatedDeformableConvolution",
+
+
             "_contrib_MultiProposal", "_contrib_Proposal",
-            "_contrib_RROIAlign",
+
 
         ],
         _VISION,

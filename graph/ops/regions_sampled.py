@@ -1,0 +1,181 @@
+"""Regions of interest sampled at places of their own: rotated ones, and bins that are moved."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..builder import Builder, Tensor
+from ..dims import prod
+from ..errors import ShapeError
+from ..interpolation import bilinear, pixels
+from ..shapes import ShapeContext
+from .boxes import columns
+from .regions import check_regions, grid_of, region_shapes, sampled_places
+from .registry import operator
+from .schema import Ints
+from .stops import blocked
+from .unary import rounded
+
+__all__: list[str] = []
+
+
+def _edge(g: Builder, place: Tensor, length: Tensor, margin: tuple[float, float]) -> tuple[Tensor, Tensor]:
+    """Places moved inside an axis, and which were within the margins outside of the first and last element."""
+    low, high = margin
+    near = g.op("And", g.op("GreaterOrEqual", place, -low), g.op("LessOrEqual", place, length - 1.0 + high))
+    return g.op("Min", g.op("Max", place, 0.0), length - 1.0), near
+
+
+@operator("_contrib_RROIAlign")
+def rroi_align(
+    g: Builder,
+    data: Tensor,
+    rois: Tensor,
+    *,
+    pooled_size: Ints,
+    spatial_scale: float,
+    sampling_ratio: int = -1,
+) -> Tensor:
+    """RROIAlign(data, rois, pooled_size, spatial_scale, sampling_ratio=-1)
+
+    ROIAlign of rotated regions (image, centre x, centre y, width, height, degrees) of the images `data` (J. Ma et al.,
+    "Arbitrary-oriented scene text detection via rotation proposals", 2018). The gradient goes to `data` alone; MXNet
+    has none.
+    """
+    check_regions("RROIAlign", data, rois, 6)
+    (rois,) = blocked(g, rois)
+    bins = grid_of(pooled_size)
+    image, x, y, width, height, angle = columns(g, rois, 0, 6)
+    x, y = x * spatial_scale, y * spatial_scale
+    width, height = (g.op("Max", s * spatial_scale, 1.0) for s in (width, height))
+    down, rows = sampled_places(g, height * -0.5, height, bins[0], sampling_ratio)
+    across, cols = sampled_places(g, width * -0.5, width, bins[1], sampling_ratio)
+    # (regions, bins down, bins across, places down, places across)
+    down, across = g.unsqueeze(down, 2, 4), g.unsqueeze(across, 1, 3)
+    turn = g.unsqueeze(angle * (np.pi / 180.0), 1, 2, 3, 4)
+    cos, sin = g.op("Cos", turn), g.op("Sin", turn)
+    lengths = [g.cast(g.dim(n), data.dt) for n in data.dims[2:]]
+    py = down * cos - across * sin + g.unsqueeze(y, 1, 2, 3, 4)
+    px = across * cos + down * sin + g.unsqueeze(x, 1, 2, 3, 4)
+    py, near_y = _edge(g, py, lengths[0], (1.0, 1.0))
+    px, near_x = _edge(g, px, lengths[1], (1.0, 1.0))
+    starts = g.cast(image, np.int64) * g.dim(prod(data.dims[2:]))
+    values = bilinear(g, pixels(g, data), g.unsqueeze(starts, 1, 2, 3, 4), data.dims[2:], py, px)
+    counted = g.op("And", g.unsqueeze(rows, 2, 4), g.unsqueeze(cols, 1, 3))
+    used = g.cast(g.op("And", g.op("And", near_y, near_x), counted), data.dt)
+    number = g.reduce("Sum", g.cast(counted, data.dt), [3, 4], keepdims=True)
+    mean = g.reduce("Sum", values * g.unsqueeze(used / number, 5), [3, 4])
+    return g.transpose(mean, [0, 3, 1, 2])
+
+
+region_shapes(rroi_align, 6, lambda a: a.pooled_size)
+
+
+def _cell_of(g: Builder, bins: int, cells: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """The cell of a grid of `cells` that each of `bins` lies in."""
+    return np.minimum(np.arange(bins) * cells // bins, cells - 1)
+
+
+@operator(
+    "_contrib_DeformablePSROIPooling",
+    present=lambda a: ["data", "rois"] if a.no_trans else ["data", "rois", "trans"],
+    outputs=2,
+    visible=1,
+    output_names=("output", "top_count"),
+)
+def deformable_psroi_pooling(
+    g: Builder,
+    data: Tensor,
+    rois: Tensor,
+    trans: Tensor | None = None,
+    *,
+    spatial_scale: float,
+    output_dim: int,
+    group_size: int,
+    pooled_size: int,
+    part_size: int = 0,
+    sample_per_part: int = 1,
+    trans_std: float = 0.0,
+    no_trans: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """DeformablePSROIPooling(data, rois, trans=None, spatial_scale, output_dim, group_size, pooled_size, part_size=0,
+    sample_per_part=1, trans_std=0.0, no_trans=False)
+
+    Position-sensitive pooling of regions (image, x0, y0, x1, y1) whose bins are moved (J. Dai et al., "Deformable
+    convolutional networks", 2017): means of bilinear interpolations at `sample_per_part` ** 2 places of each bin.
+
+    Each bin of a square grid of `pooled_size` has channels of its own, (`output_dim`, `group_size`, `group_size`) of
+    them in `data`. `trans` (regions, classes * 2, parts, parts) says how far bins move, (x, y) in sizes of the region
+    over `trans_std`, for each class, which has an equal share of the results' channels. `part_size` is `pooled_size` if
+    0. Places more than half an element outside do not count. Gradients go to `data` and `trans`.
+    """
+    check_regions("DeformablePSROIPooling", data, rois, 5)
+    (rois,) = blocked(g, rois)
+    parts, bins = part_size or pooled_size, pooled_size
+    channels, *size = data.dims[1:]
+    regions = rois.dims[0]
+    if channels != output_dim * group_size * group_size:
+        raise ShapeError(
+            f"argument 'data': expected {output_dim} * {group_size} * {group_size} channels, got shape {data.dims}"
+        )
+    image, *corners = columns(g, rois, 0, 5)
+    x0, y0, x1, y1 = (
+        (rounded(g, c) if k < 2 else rounded(g, c) + 1.0) * spatial_scale - 0.5 for k, c in enumerate(corners)
+    )
+    cell = _cell_of(g, bins, parts)
+    places, nears = [], []
+    for k, (start, end, length) in enumerate(((y0, y1, size[0]), (x0, x1, size[1]))):
+        # (regions, channels, bins down, bins across, places down, places across)
+        extent = g.op("Max", end - start, 0.1)
+        step = g.unsqueeze(extent / float(bins), *range(1, 6))
+        shape = [1] * 6
+        shape[2 + k], shape[4 + k] = bins, sample_per_part
+        along = np.arange(bins)[:, None] + np.arange(sample_per_part) / sample_per_part
+        place = g.unsqueeze(start, *range(1, 6)) + step * g.const(along.reshape(shape), data.dt)
+        if trans is not None and not no_trans:
+            moved = _moves(g, trans, 1 - k, regions, output_dim, parts)
+            moved = g.op("Gather", g.op("Gather", moved, cell, axis=2), cell, axis=3)
+            span = g.unsqueeze(extent, 1, 2, 3) * trans_std
+            place = place + g.unsqueeze(moved * span, 4, 5)
+        place, near = _edge(g, place, g.cast(g.dim(length), data.dt), (0.5, 0.5))
+        places.append(place)
+        nears.append(near)
+    group = _cell_of(g, bins, group_size)
+    wanted = np.arange(output_dim)[:, None, None] * group_size + group[:, None]
+    wanted = (wanted * group_size + group).reshape(1, output_dim, bins, bins, 1, 1)
+    layer = g.unsqueeze(g.cast(image, np.int64) * g.dim(channels), *range(1, 6)) + wanted.astype(np.int64)
+    single = g.reshape(data, (prod(data.dims), 1))
+    values = g.squeeze(bilinear(g, single, layer * g.dim(prod(size)), size, *places), 6)
+    used = g.cast(g.op("And", *nears), data.dt)
+    used = g.expand(used, values.dims) if used.dims != values.dims else used
+    count = g.reduce("Sum", used, [4, 5])
+    mean = g.reduce("Sum", values * used, [4, 5]) / g.op("Max", count, 1.0)
+    return mean, count
+
+
+def _moves(g: Builder, trans: Tensor, k: int, regions: Any, output_dim: int, parts: int) -> Tensor:
+    """The movements of one axis for every channel of the result: (regions, channels, parts, parts)."""
+    if trans.ndim != 4 or trans.dims[2:] != (parts, parts) or isinstance(trans.dims[1], int) is False:
+        raise ShapeError(
+            f"argument 'trans': expected shape (regions, classes * 2, {parts}, {parts}), got {trans.dims}"
+        )
+    classes = int(trans.dims[1]) // 2
+    if classes < 1 or output_dim % classes:
+        raise ShapeError(
+            f"parameter 'output_dim': {output_dim} channels cannot be shared by {classes} classes"
+        )
+    axis = g.squeeze(g.slice(g.reshape(trans, (regions, classes, 2, parts, parts)), [2], [k], [k + 1]), 2)
+    return g.op("Gather", axis, np.arange(output_dim) // (output_dim // classes), axis=1)
+
+
+@deformable_psroi_pooling.infer_shape
+def _(s: ShapeContext, a: Any) -> None:
+    rois = s["rois"]
+    count = rois[0] if rois is not None else None
+    parts = a.part_size or a.pooled_size
+    s.set("rois", (count, 5))
+    s.set("trans", (count, None, parts, parts))
+    for i in (0, 1):
+        s.set(i, (count, a.output_dim, a.pooled_size, a.pooled_size))

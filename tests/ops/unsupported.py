@@ -85,7 +85,7 @@ UNSUPPORTED.update(
 
 
 
-            "_contrib_MultiProposal", "_contrib_Proposal",
+
 
 
         ],

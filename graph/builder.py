@@ -16,9 +16,9 @@ import onnx_ir as ir
 
 from .dims import Dim, DimLike, Quotient, Shape, is_static, prod
 from .errors import NeedsStaticShape, ShapeError
-from .onnx_infer import TypeAndShape, infer_node
+from .onnx_infer import AnyType, TypeAndShape, infer_node
 
-__all__ = ["IR_VERSION", "OPSET", "Builder", "CustomFunction", "Operand", "Tensor"]
+__all__ = ["IR_VERSION", "OPSET", "Builder", "CustomFunction", "Opaque", "Operand", "Tensor"]
 
 OPSET = 26  # the newest that onnxruntime 1.31 accepts
 IR_VERSION = 13
@@ -34,6 +34,7 @@ class Tensor(ir.Value):
     dt : element type.
     dims : shape; integers and symbolic dimensions.
     const : the value where it is known at compile time.
+    sizes : integers and symbolic dimensions that the value is known to have, as an array of objects.
     """
 
     def __init__(
@@ -49,10 +50,15 @@ class Tensor(ir.Value):
         self.dt = dt
         self.dims = dims
         self.const = const
+        self.sizes: np.ndarray[Any, Any] | None = None
 
     @property
     def ndim(self) -> int:
         return len(self.dims)
+
+    def copied(self, builder: Builder, name: str) -> Tensor:
+        """A value of the same kind in another graph."""
+        return Tensor(builder, name, self.dt, self.dims)
 
     def _home(self, other: Operand) -> Builder:
         """Where a node of both is emitted: in the inner one of their graphs."""
@@ -86,6 +92,37 @@ class Tensor(ir.Value):
 
     def __neg__(self) -> Tensor:
         return self.builder.op("Neg", self)
+
+
+class Opaque(Tensor):
+    """A value whose shape has no form at compile time: a tensor of unknown rank, a sequence, an optional, a map.
+
+    Only imported ONNX nodes make such values. Whatever asks for their shape fails with NeedsStaticShape.
+
+    Attributes
+    ----------
+    dt : the element type of a tensor; that of Python objects for anything else.
+    """
+
+    def __init__(self, builder: Builder, name: str, kind: ir.TypeProtocol | None) -> None:
+        ir.Value.__init__(self, name=name, type=kind)
+        self.builder = builder
+        plain = isinstance(kind, ir.TensorType) and kind.dtype != ir.DataType.UNDEFINED
+        self.dt = np.dtype(kind.dtype.numpy() if plain and kind is not None else object)
+        self.const = None
+        self.sizes = None
+
+    @property
+    def is_tensor(self) -> bool:
+        """Whether the value is a tensor, of unknown rank."""
+        return isinstance(self.type, ir.TensorType)
+
+    @property
+    def dims(self) -> Shape:  # type: ignore[override]
+        raise NeedsStaticShape(f"the value {self.name!r} ({self.type or 'of unknown type'}) has no known rank")
+
+    def copied(self, builder: Builder, name: str) -> Opaque:
+        return Opaque(builder, name, self.type)
 
 
 Operand = Tensor | float | int | bool | np.ndarray | np.generic
@@ -175,6 +212,8 @@ class Builder:
 
     def learn(self, tensor: Tensor) -> None:
         """Remember `tensor` as a source of the symbols that stand alone in its shape."""
+        if isinstance(tensor, Opaque):
+            return
         for axis, d in enumerate(tensor.dims):
             if isinstance(d, Dim):
                 text = str(d)
@@ -244,15 +283,20 @@ class Builder:
         domain: str,
         inputs: Sequence[Tensor | None],
         attributes: Sequence[ir.Attr],
-        types: Sequence[TypeAndShape],
+        types: Sequence[AnyType],
         wanted: Sequence[bool] | None = None,
+        names: Sequence[str] | None = None,
     ) -> tuple[Tensor, ...]:
-        """Append a node whose output types are known."""
+        """Append a node whose output types are known; `names` are those of the outputs, if they are free."""
         stem = self.metadata.get("node", "")
         stem = f"{stem}/{op_type}" if stem else op_type
-        outputs = []
-        for i, (dt, dims) in enumerate(types):
-            name = self.unique(stem) if wanted is None or wanted[i] else ""
+        outputs: list[Tensor] = []
+        for i, kind in enumerate(types):
+            name = self.unique(names[i] if names else stem) if wanted is None or wanted[i] else ""
+            if not isinstance(kind, tuple):
+                outputs.append(Opaque(self, name, kind))
+                continue
+            dt, dims = kind
             shape = tuple(
                 Dim.symbol(self.unique(f"{name}.{k}")) if d is None else self._known(d)
                 for k, d in enumerate(dims)
@@ -433,6 +477,12 @@ class Builder:
         axes = list(range(lead)) + [i + lead for i, d in enumerate(dims) if d == 1 and x.dims[i + lead] != 1]
         return self.reshape(self.reduce("Sum", x, axes), dims)
 
+    def same(self, x: Tensor) -> Tensor:
+        """The value of `x` as a value of its own."""
+        if isinstance(x, Opaque):
+            return self.emit("Identity", "", [x], [], [x.type])[0]
+        return self.op("Identity", x)
+
     # -- graphs ------------------------------------------------------------------------------------
     def replay(
         self, nodes: Sequence[ir.Node], values: dict[ir.Value, Tensor], expand_custom: bool = False
@@ -467,7 +517,7 @@ class Builder:
         outputs = []
         for v in node.outputs:
             assert isinstance(v, Tensor)
-            tensor = Tensor(self, self.unique(v.name) if v.name else "", v.dt, v.dims)
+            tensor = v.copied(self, self.unique(v.name) if v.name else "")
             self.learn(tensor)
             outputs.append(tensor)
         attributes = [self._copy_attribute(a, values) for a in node.attributes.values()]
@@ -477,7 +527,8 @@ class Builder:
             inputs,
             attributes,
             outputs=outputs,
-            name=outputs[0].name,
+            name=outputs[0].name if outputs else node.name,
+            version=node.version,
             metadata_props=dict(node.metadata_props),
         )
         self.nodes.append(copy)
@@ -494,7 +545,7 @@ class Builder:
         inner.constants = self.constants
         for v in graph.inputs:
             assert isinstance(v, Tensor)
-            values[v] = Tensor(inner, self.unique(str(v.name)), v.dt, v.dims)
+            values[v] = v.copied(inner, self.unique(str(v.name)))
         inner.replay(list(graph), values)
         inputs = [values[v] for v in graph.inputs]
         return ir.Graph(
@@ -521,7 +572,7 @@ class Builder:
         for t in tensors:
             inner.learn(t)
         results = [
-            t if t in {v for n in inner.nodes for v in n.outputs} else inner.op("Identity", t)
+            t if t in {v for n in inner.nodes for v in n.outputs} else inner.same(t)
             for t in body(inner, *tensors)
         ]
         return ir.Graph(tensors, results, nodes=inner.nodes, name=name)
@@ -531,6 +582,10 @@ class Builder:
         tensor = Tensor(self._owner(), self.unique(name), value.dtype, value.shape, const=value)
         self.constants[str(tensor.name), (), b"named"] = tensor
         return tensor
+
+    def is_named(self, tensor: Tensor) -> bool:
+        """Whether a constant has a name of its own."""
+        return self.constants.get((str(tensor.name), (), b"named")) is tensor
 
 
 def _plain(d: Dim) -> DimLike:

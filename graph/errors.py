@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 __all__ = [
+    "ArgumentError",
     "AttributeParseError",
     "FormatError",
     "GraphError",
@@ -27,6 +28,10 @@ class FormatError(GraphError, ValueError):
 
 class AttributeParseError(GraphError, ValueError):
     """An operator's attribute is missing, unknown, or has a value of the wrong form."""
+
+
+class ArgumentError(GraphError, TypeError, ValueError):
+    """A call lacks an input, has one too many, or one of another kind."""
 
 
 class ShapeError(GraphError, ValueError):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .builder import Builder
+from .builder import Builder, Opaque, Tensor
 from .dims import Dim, DimLike, PartialShape
 from .errors import NeedsStaticShape, ShapeError
 from .ops.registry import Operator
@@ -73,6 +73,8 @@ def infer_shapes(symbol: Symbol, known: Mapping[str, PartialShape]) -> dict[Entr
             shapes[node, 0] = known.get(node.name)
             if shapes[node, 0] is None and "__shape__" in node.attrs:
                 shapes[node, 0] = _declared(node.attrs["__shape__"])
+    if any(n.op is not None and n.op.names_outputs for n in nodes):
+        _trace(nodes, shapes, types)
     pending = [n for n in nodes if n.op is not None]
     changed = True
     while changed and pending:
@@ -82,6 +84,37 @@ def infer_shapes(symbol: Symbol, known: Mapping[str, PartialShape]) -> dict[Entr
                 changed |= _step(node, shapes, types)
             pending = [n for n in pending if not _settled(n, shapes)]
     return shapes
+
+
+def _trace(
+    nodes: Sequence[Node], shapes: dict[Entry, PartialShape], types: Mapping[Entry, np.dtype[Any] | None]
+) -> None:
+    """Shapes from a trial lowering of the whole graph, as far as it goes.
+
+    Operators of ONNX take shapes from values, which only show when all of them are lowered together.
+    """
+    g = Builder()
+    values: dict[Entry, Tensor] = {}
+    for node in nodes:
+        if node.op is None:
+            shape = shapes[node, 0]
+            if shape is not None:
+                dims = [Dim.symbol(g.unique(_UNKNOWN)) if d is None else d for d in shape]
+                values[node, 0] = g.input(node.name, types.get((node, 0)) or _FLOAT, dims)
+            continue
+        inputs = [values.get(e) for e in node.inputs]
+        given = [x for x in inputs if x is not None]
+        if len(given) < len(inputs):
+            continue
+        try:
+            with g.scope(node.name):
+                results = node.op.lower(g, given, node.parsed, node.argument_names())
+        except NeedsStaticShape:
+            continue
+        for i, r in enumerate(results):
+            values[node, i] = r
+            if not isinstance(r, Opaque):
+                shapes[node, i] = tuple(None if _is_unknown(d) else d for d in r.dims)
 
 
 def _declared(text: str) -> PartialShape:
@@ -215,6 +248,12 @@ def dtype_from_flag(text: str) -> np.dtype[Any] | None:
     if text.lstrip("-").isdigit():
         return None if int(text) < 0 else np.dtype(_FLAGS[int(text)])
     return np.dtype(text)
+
+
+def dtype_name(dt: Any) -> str:
+    """What a ``__dtype__`` attribute says: MXNet's number of an element type, or the name of one it does not have."""
+    name = np.dtype(dt).name
+    return str(_FLAGS.index(name)) if name in _FLAGS else name
 
 
 def dtype_flag(dt: Any) -> int:

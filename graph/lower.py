@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .builder import Builder, Tensor
+from .builder import Builder, Opaque, Tensor
 from .dims import DimLike
 from .errors import GraphError
 from .infer import has_free_shape, infer_shapes
@@ -64,8 +64,17 @@ def lower_symbol(symbol: Symbol, specs: Mapping[str, TensorSpec], train: bool = 
             )
         for i, r in enumerate(results):
             values[node, i] = r
+    _check_outputs(symbol, values)
     program = finish(g, [values[e] for e in symbol.heads], names=symbol.list_outputs())
     return without_inputs(program, labels) if labels else program
+
+
+def _check_outputs(symbol: Symbol, values: Mapping[Entry, Tensor]) -> None:
+    """Outputs must be arrays. (Operators of ONNX may also have sequences, optionals and texts.)"""
+    for entry, name in zip(symbol.heads, symbol.list_outputs(), strict=True):
+        t = values[entry]
+        if t.dt.kind == "O" and (t.type is None or not isinstance(t, Opaque) or not t.is_tensor):
+            raise GraphError(f"the output {name!r} is {t.type or 'of unknown type'}; only numbers can be an array")
 
 
 def _free_shapes(

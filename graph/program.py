@@ -63,8 +63,10 @@ class Program:
 
     def to_ir(self) -> ir.Model:
         """The program as a model of onnx_ir; the program must not be used afterwards."""
-        domains = {n.domain for n in self.nodes}
-        opsets = {"": OPSET, **{d: 1 for d in sorted(domains) if d}}
+        opsets = {"": OPSET}
+        for node in self.nodes:
+            for domain, version in _domains(node).items():
+                opsets[domain] = max(version, opsets.get(domain, 1))
         graph = ir.Graph(
             self.inputs,
             self.outputs,
@@ -117,6 +119,16 @@ class Program:
                     name=name,
                 )
         return ir.serde.serialize_model(model), large
+
+
+def _domains(node: ir.Node) -> dict[str, int]:
+    """Domains other than ONNX's own that a node and its subgraphs need, and their versions."""
+    found = {node.domain: node.version or 1} if node.domain else {}
+    for attribute in node.attributes.values():
+        if attribute.type == ir.AttributeType.GRAPH:
+            for inner in attribute.as_graph():
+                found.update(_domains(inner))
+    return found
 
 
 def _trim(node: ir.Node) -> None:
@@ -206,7 +218,7 @@ def finish(builder: Builder, outputs: Sequence[Tensor], names: Sequence[str] | N
     wanted = list(names or []) + [""] * len(results)
     for tensor, name in zip(results, wanted, strict=False):
         if tensor in taken:
-            tensor = builder.op("Identity", tensor)
+            tensor = builder.same(tensor)
         taken.add(tensor)
         if name and tensor.name != name:
             tensor.name = builder.unique(name)

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from .errors import GraphError
+from .errors import ArgumentError, GraphError
 from .ops.registry import Operator, find
 from .ops.schema import Attrs, format_value
 from .scopes import current_attributes, current_names
@@ -57,11 +57,19 @@ class Node:
         """Full names of all outputs."""
         if self.op is None:
             return [self.name]
+        if self.op.names_outputs:
+            return self.op.output_names(self.parsed)
         return [f"{self.name}_{suffix}" for suffix in self.op.output_names(self.parsed)]
 
     @property
     def visible(self) -> int:
         return 1 if self.op is None else self.op.visible(self.parsed)
+
+    def shown(self) -> list[int]:
+        """Numbers of the outputs that a caller sees."""
+        if self.op is not None and self.op.names_outputs:
+            return [i for i, name in enumerate(self.output_names()) if name]
+        return list(range(self.visible))
 
     def __repr__(self) -> str:
         return f"<Node {self.op.name if self.op else 'null'} {self.name!r}>"
@@ -161,7 +169,7 @@ class Symbol:
 
     def get_internals(self) -> Self:
         """A group of all outputs of all nodes."""
-        return type(self)([(n, i) for n in self.nodes() for i in range(n.visible)])
+        return type(self)([(n, i) for n in self.nodes() for i in n.shown()])
 
     def get_children(self) -> Self | None:
         """A group of the inputs of this symbol's nodes; None for a variable."""
@@ -271,6 +279,7 @@ def compose(
     kwargs: Mapping[str, Any],
     name: str | None = None,
     attr: Mapping[str, str] | None = None,
+    hint: str | None = None,
 ) -> Symbol:
     """Apply the operator called `called` to symbols; missing inputs become variables.
 
@@ -279,6 +288,7 @@ def compose(
     args : input symbols in order, then parameters in order.
     kwargs : inputs and parameters by name.
     attr : the node's own attributes, over those of the attribute scope.
+    hint : stem of an automatic name; `called` in lower case by default.
 
     Raises
     ------
@@ -286,29 +296,31 @@ def compose(
     AttributeParseError, GraphError : a parameter is unknown or malformed.
     """
     op = find(called)
-    marks = {k: str(v) for k, v in kwargs.items() if k.startswith("__") and k.endswith("__")}
+    marks = {k: str(v) for k, v in kwargs.items() if (k.startswith("__") and k.endswith("__")) or k in _HIDDEN}
     kwargs = {k: v for k, v in kwargs.items() if k not in marks}
     positional, named, params = bind_arguments(op, called, args, kwargs, Symbol)
     if op.variadic is not None and op.num_args:
         params.setdefault(op.num_args, len(positional))
     attrs = op.parse(params)
-    name = current_names().get(name, op_hint(called))
+    name = current_names().get(name, op_hint(hint or called))
     user = current_attributes().get({**marks, **(attr or {})})
     strings = {k: format_value(v) for k, v in params.items() if v is not None or op.params[k].optional}
     strings.update({_hidden(k): v for k, v in user.items()})
-    entries: list[Entry] = []
+    arguments = op.argument_names(attrs)
+
+    def missing(argument: str) -> Entry:
+        return Node(None, f"{name}_{argument}", dict(strings)), 0  # MXNet gives it the operator's attributes
+
     if op.variadic is not None:
-        for s in positional:
-            entries.extend(s.heads)
+        entries = [head for s in positional for head in s.heads]
+        entries += [missing(k) for k in arguments[len(entries) :]]
     else:
         for k, s in zip(op.positions(attrs), positional, strict=False):
             named.setdefault(k, s)
-        for k in op.argument_names(attrs):
-            if k in named:
-                entries.append(_single(named[k], op, k))
-            else:
-                hidden = {h: v for h, v in strings.items() if h.startswith("__")}
-                entries.append((Node(None, f"{name}_{k}", hidden), 0))
+        entries = [_single(named[k], op, k) if k in named else missing(k) for k in arguments]
+    for k, (source, _) in zip(arguments, entries, strict=False):
+        if source.op is None and k in op.inits:
+            source.attrs.setdefault("__init__", op.inits[k])
     node = Node(op, name, strings, entries)
     return cls([(node, i) for i in range(node.visible)])
 
@@ -342,7 +354,7 @@ def bind_arguments(
 
     Raises
     ------
-    TypeError : an argument is neither, or there are too many.
+    ArgumentError : an argument is neither, unknown, or there are too many.
     """
     positional: list[Any] = []
     named: dict[str, Any] = {}
@@ -368,30 +380,34 @@ def bind_arguments(
         ):
             key = next(rest, None)
             if key is None:
-                raise TypeError(f"operator {called}: too many positional arguments ({len(args)})")
+                raise ArgumentError(f"operator {called}: too many positional arguments ({len(args)})")
             params[key] = a
         else:
             what = op.variadic or op.inputs[i]
-            raise TypeError(
+            raise ArgumentError(
                 f"operator {called}: argument {what!r} must be {tensor.__name__}, got {type(a).__name__}"
             )
+    if op.variadic is None and len(positional) > len(op.inputs):
+        raise ArgumentError(
+            f"operator {called}: got {len(positional)} inputs, expected {len(op.inputs)}: {', '.join(op.inputs)}"
+        )
     for key, value in kwargs.items():
         if isinstance(value, tensor):
             if key not in op.inputs and op.variadic is None:
-                raise TypeError(f"operator {called}: unknown argument {key!r}; inputs are {list(op.inputs)}")
+                raise ArgumentError(f"operator {called}: unknown argument {key!r}; inputs are {list(op.inputs)}")
             if op.variadic is not None:
                 positional.append(value)
             else:
                 named[key] = value
         elif key in op.inputs:
             if value is not None:
-                raise TypeError(
+                raise ArgumentError(
                     f"operator {called}: argument {key!r} must be {tensor.__name__}, got {type(value).__name__}"
                 )
         elif key in op.params:
             params[key] = value
         else:
-            raise GraphError(
+            raise ArgumentError(
                 f"operator {called}: cannot find argument {key!r}; possible arguments: "
                 f"{', '.join([*op.inputs, *op.params])}"
             )

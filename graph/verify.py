@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import onnx_ir as ir
 
-from .builder import CUSTOM_DOMAIN, CustomFunction, Tensor
+from .builder import CUSTOM_DOMAIN, CustomFunction, Opaque, Tensor
 from .errors import GraphError, NeedsStaticShape, VerificationError
 from .onnx_infer import infer_node
 
@@ -99,6 +99,8 @@ def verify(program: Program) -> None:
 
 def _check_types(node: ir.Node, what: str) -> None:
     inputs = [v if isinstance(v, Tensor) else None for v in node.inputs]
+    if any(isinstance(v, Opaque) for v in node.outputs):
+        return
     if any(a.type in (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS) for a in node.attributes.values()):
         return  # subgraphs are checked by ONNX's own checker
     attributes = {k: a.value for k, a in node.attributes.items()}

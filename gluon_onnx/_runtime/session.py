@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -14,6 +15,7 @@ import numpy as np
 import onnx_ir as ir
 import onnxruntime
 
+from ..graph.builder import Opaque, Tensor
 from ..graph.errors import GraphError
 from ..graph.program import Program
 from . import devices
@@ -34,7 +36,7 @@ _live: OrderedDict[int, weakref.ref[Executable]] = OrderedDict()
 
 def _options(small: bool) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # failures are raised; nothing is written to stderr as well
     options.enable_mem_pattern = False  # less memory at the same speed, and shapes may vary
     if small:
         options.intra_op_num_threads = 1
@@ -100,8 +102,9 @@ class Executable:
     def _small(self) -> bool:
         tensors = [t for node in self.program.nodes for t in node.outputs] + list(self.program.inputs)
         sizes = [
-            int(np.prod([d if isinstance(d, int) else 1 << 20 for d in getattr(t, "dims", ())]))
+            math.prod(d if isinstance(d, int) else 1 << 20 for d in t.dims)
             for t in tensors
+            if isinstance(t, Tensor) and not isinstance(t, Opaque)
         ]
         return max(sizes, default=0) < _SMALL_WORK
 

@@ -75,15 +75,21 @@ class SymbolBlock(HybridBlock):
         allow_missing: bool = False,
         ignore_extra: bool = False,
     ) -> SymbolBlock:
-        """A block from a ``-symbol.json`` file and, if given, a ``.params`` file.
+        """A block from a ``-symbol.json`` file and, if given, a ``.params`` file; or from an ONNX model.
+
+        The initializers of an ONNX model are parameters: those that its operators learn have gradients, running
+        statistics and long integer tables have none (``grad_req`` is "null"), and short settings such as shapes are
+        constants of the graph. A block computes what the nodes say, in training too.
 
         Parameters
         ----------
+        symbol_file : a file whose name ends in ``.onnx``, or which is no JSON, is an ONNX model.
         input_names : names of the inputs, in the order of the block's arguments. By default those variables that
             have no value in `param_file` and are not weights, biases or the like, in the order of the graph.
             Labels of loss layers are inputs only if they are named; a block that shall be trained needs them.
+            For an ONNX model the default are its inputs; an initializer may be named, too.
         param_file : names in it may have the prefixes ``arg:`` and ``aux:``. Parameters get the element types that
-            they have in the file.
+            they have in the file. For an ONNX model its values replace those of the model.
         ctx : contexts of the parameters.
         allow_missing, ignore_extra : accept parameters without a value, and values without a parameter.
 
@@ -94,6 +100,10 @@ class SymbolBlock(HybridBlock):
         MXNetError : an input is not a variable of the symbol, or none can be found.
         AssertionError, ValueError : parameters without a value, or values without a parameter.
         """
+        if symbol.is_onnx(symbol_file):
+            from .onnx_block import import_block
+
+            return import_block(symbol_file, input_names, param_file, ctx, allow_missing, ignore_extra)
         sym = symbol.load(symbol_file)
         values = _named_arrays(param_file)
         variables = sym.list_inputs()
@@ -179,7 +189,7 @@ def _common_prefix(names: Sequence[str]) -> str:
 def _parameter_types(out: Symbol, known: dict[str, Parameter]) -> dict[str, dict[str, Any]]:
     """Element types that the graph and the given parameters tell about the others."""
     given = {n: p.dtype for n, p in known.items() if n in set(out.list_inputs())}
-    arg_types, _, aux_types = out.infer_type(**given)
+    arg_types, _, aux_types = out._likely_types(**given)
     names = out.list_arguments() + out.list_auxiliary_states()
     return {n: {"dtype": t} for n, t in zip(names, arg_types + aux_types, strict=True) if n not in known}
 

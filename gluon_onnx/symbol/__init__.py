@@ -23,7 +23,7 @@ from .functions import (
 )
 from .methods import install
 from .register import lookup, members
-from .symbol import Group, Symbol, Variable, fromjson, load, load_json, var
+from .symbol import Group, Symbol, Variable, fromjson, is_onnx, load, load_json, var
 
 __all__ = [
     "Group",
@@ -39,6 +39,7 @@ __all__ = [
     "histogram",
     "hypot",
     "image",
+    "is_onnx",
     "linalg",
     "linspace",
     "load",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from ..base import MXNetError, NotImplementedForSymbol, numeric_types
 from ..context import Context, current_context
 from ..graph import symbol as graph_symbol
 from ..graph.dims import PartialShape
+from ..graph.errors import ArgumentError
 from ..graph.exporters._files import replaced_file
 from ..graph.exporters.symbol_json import to_json
 from ..graph.importers.onnx import import_onnx
@@ -77,6 +79,8 @@ class Symbol(graph_symbol.Symbol):
         unknown, whole = ((-1,), ()) if is_np_shape() else ((0, -1), None)
         for name, shape in self._named(args, kwargs, "infer_shape").items():
             if shape is not None:
+                if not isinstance(shape, int | tuple | list):
+                    raise TypeError(f"infer_shape: {name!r} must be a tuple of integers, got {shape!r}")
                 known[name] = tuple(None if d in unknown else int(d) for d in shape) or whole
         shapes = infer_shapes(self, known)
         return (
@@ -93,22 +97,40 @@ class Symbol(graph_symbol.Symbol):
             if len(args) > len(names):
                 raise ValueError(f"{what} got {len(args)} values for the {len(names)} arguments {names}")
             return dict(zip(names, args, strict=False))
+        names = self.list_inputs()
+        unknown = [k for k in kwargs if k not in names]
+        if unknown:
+            raise ArgumentError(f"{what}: {unknown} are not among the arguments {names}")
         return dict(kwargs)
 
     def infer_type(self, *args: Any, **kwargs: Any) -> tuple[Any, Any, Any]:
         """Element types of arguments, outputs and auxiliary states, from those of some arguments.
 
-        Arguments about which nothing is known count as float32.
+        Returns
+        -------
+        tuple : three lists of types; three times None, with a warning, where something stays unknown.
+
+        Raises
+        ------
+        TypeInferenceError : the types contradict each other; names operator, node and argument.
         """
-        known = self._known_types(args, kwargs)
-        types = infer_types(self, known)
+        types = infer_types(self, self._known_types(args, kwargs))
+        unknown = [v.name for part in self.inputs() for v in part if types.get((v, 0)) is None]
+        if unknown:
+            warnings.warn(f"infer_type: the types of {unknown} do not follow; give them too", stacklevel=2)
+            return None, None, None
+        return self._type_lists(types)
+
+    def _likely_types(self, **given: Any) -> tuple[list[Any], list[Any], list[Any]]:
+        """The same; what stays unknown is float32, one argument after the other."""
+        known: dict[str, np.dtype[Any] | None] = {k: np.dtype(v) for k, v in given.items()}
         variables = [v for part in self.inputs() for v in part]
-        unknown = next((v.name for v in variables if types.get((v, 0)) is None), None)
-        while unknown is not None:  # fill in float32, one argument after the other
-            known[unknown] = np.dtype(np.float32)
+        while True:
             types = infer_types(self, known)
             unknown = next((v.name for v in variables if types.get((v, 0)) is None), None)
-        return self._type_lists(types)
+            if unknown is None:
+                return self._type_lists(types)
+            known[unknown] = np.dtype(np.float32)
 
     def infer_type_partial(self, *args: Any, **kwargs: Any) -> tuple[list[Any], list[Any], list[Any]]:
         """The same, with None for what stays unknown."""
@@ -142,15 +164,20 @@ class Symbol(graph_symbol.Symbol):
         return load_json, (self.tojson(),)
 
     def debug_str(self) -> str:
-        """The nodes and their inputs, one a line."""
-        lines = []
+        """The nodes, their inputs and attributes, in MXNet's form."""
+        lines = ["Symbol Outputs:"]
+        lines += [f"\toutput[{i}]={node.name}({n})" for i, (node, n) in enumerate(self.heads)]
         for node in self.nodes():
             if node.op is None:
                 lines.append(f"Variable:{node.name}")
-            else:
-                inputs = ", ".join(f"{n.name}[{i}]" for n, i in node.inputs)
-                lines.append(f"Name: {node.name}, Op:{node.op.name}, Inputs: {inputs}")
-        return "\n".join(lines)
+                continue
+            lines += ["-" * 20, f"Op:{node.op.name}, Name={node.name}", "Inputs:"]
+            for i, (source, n) in enumerate(node.inputs):
+                version = " version=0" if source.op is None else ""
+                lines.append(f"\targ[{i}]={source.name}({n}){version}")
+            if node.attrs:
+                lines += ["Attrs:", *(f"\t{k}={v}" for k, v in sorted(node.attrs.items()))]
+        return "\n".join(lines) + "\n"
 
     # -- execution -------------------------------------------------------------------------------------
     def bind(
@@ -251,7 +278,7 @@ class Symbol(graph_symbol.Symbol):
         return self._binary(other, "_Power", "_PowerScalar")
 
     def __rpow__(self, other: Any) -> Any:
-        return self._binary(other, "", "_RPowerScalar")
+        return self._binary(other, "", "_rpower_scalar")
 
     def __neg__(self) -> Any:
         return _apply("_MulScalar", self, scalar=-1.0)
@@ -370,6 +397,9 @@ def var(
         attrs["__dtype__"] = str(dtype_flag(dtype))
     if init is not None:
         attrs["__init__"] = init if isinstance(init, str) else init.dumps()
+    for key, value in attrs.items():
+        if not isinstance(value, str):
+            raise ValueError(f"variable {name!r}: attribute {key!r} must be a string, got {value!r}")
     if stype is not None:
         if stype != "default":
             raise MXNetError(
@@ -401,7 +431,7 @@ def Group(symbols: Sequence[Symbol]) -> Symbol:
             raise TypeError(f"Group expects Symbols, got {type(s).__name__}")
         heads.extend(s.heads)
     if not heads:
-        raise MXNetError("Group expects at least one Symbol")
+        raise TypeError("Group expects at least one Symbol")
     return Symbol(heads)
 
 

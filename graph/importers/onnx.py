@@ -1,25 +1,252 @@
-"""Reading ONNX models as programs."""
+"""Reading ONNX models: as Symbols, whose nodes are operators called ``onnx.<OpType>``, and as open graphs."""
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import onnx
-import onnx.inliner
-import onnx.version_converter
 import onnx_ir as ir
 
 from ..builder import OPSET, Builder, Tensor
 from ..dims import Dim, DimLike
-from ..errors import FormatError, GraphError, NeedsStaticShape
-from ..onnx_infer import TypeAndShape, infer_node
+from ..errors import FormatError, GraphError, UnsupportedOperatorError
+from ..infer import dtype_name
+from ..onnx_attributes import write_attribute
+from ..onnx_infer import number_of
+from ..onnx_nodes import captured_names, emit_nodes, plain_domain, type_of
+from ..onnx_versions import schema_of
+from ..ops.onnx_operator import ABSENT, CAPTURED, OPSETS, OUTPUTS, TYPES, OnnxOperator
+from ..ops.registry import find
 from ..program import Program, finish
+from ..symbol import Entry, Node, Symbol
+from .onnx_file import OnnxFile, read_file
 
-__all__ = ["Imported", "read_onnx"]
+__all__ = ["Imported", "OnnxModel", "import_onnx", "read_onnx"]
+
+Array = np.ndarray[Any, Any]
+
+_SETTING = number_of(onnx.defs.OpSchema.DifferentiationCategory.NonDifferentiable)
+_FEW = 1024  # elements up to which a value that is not learnt is a constant of the graph
+
+
+@dataclass(eq=False)
+class OnnxModel:
+    """A model as a Symbol.
+
+    Attributes
+    ----------
+    symbol : its outputs have the names that they have in the model.
+    inputs : names of the inputs without a value, in the model's order.
+    specs : element types and shapes that the model declares for them; None for a dimension that it leaves open.
+    params : values of the variables that are no inputs.
+    trainable : names of those that a gradient can improve.
+    """
+
+    symbol: Symbol
+    inputs: list[str]
+    specs: dict[str, tuple[np.dtype[Any], tuple[int | str | None, ...]]]
+    params: dict[str, Array]
+    trainable: set[str] = field(default_factory=set)
+
+
+def import_onnx(source: onnx.ModelProto | str | os.PathLike[str], cls: type[Symbol] = Symbol) -> OnnxModel:
+    """Read a model as a Symbol.
+
+    Initializers and constants become variables with values where an operator learns them: floating-point arrays with
+    at least one axis that are read where ONNX differentiates, and everything of more than 1024 elements. All others
+    (shapes, axes, numbers) say what the graph computes and stay constants of it.
+
+    Parameters
+    ----------
+    cls : the class of the symbol.
+
+    Raises
+    ------
+    FormatError : the model is not valid, or has inputs or outputs that are no arrays.
+    UnsupportedOperatorError : names all operators that cannot be translated to the pinned opset, with their nodes.
+    """
+    return _Importer(read_file(source), cls).model()
+
+
+class _Importer:
+    """Turns the main graph of one model into nodes of a Symbol."""
+
+    def __init__(self, file: OnnxFile, cls: type[Symbol]) -> None:
+        self.file = file
+        self.graph = file.model.graph
+        self.cls = cls
+        self.entries: dict[str, Entry] = {}
+        self.constants = _constants(file)
+        self.learnt, self.states = self._roles()
+        self.params: dict[str, Array] = {}
+        declared = (*self.graph.value_info, *self.graph.output)
+        self.types = {v.name: v.type for v in declared if v.type.HasField("tensor_type")}
+
+    def model(self) -> OnnxModel:
+        specs = self._inputs()
+        for name, value in self.constants.items():
+            if self._is_variable(name, value):
+                self.params[name] = value
+                self.entries[name] = (_variable(name, value.dtype, value.shape), 0)
+            elif name in self.file.values:
+                self._constant(name, value)
+        for sparse in self.graph.sparse_initializer:
+            node = onnx.helper.make_node("Constant", [], [sparse.values.name])
+            node.attribute.append(onnx.helper.make_attribute("sparse_value", sparse))
+            self._node(node)
+        self._check_supported()
+        for node in self.graph.node:
+            if not (node.op_type == "Constant" and node.output[0] in self.params):
+                self._node(node)
+        heads = [self.entries[self._numeric(v)] for v in self.graph.output]
+        symbol = self.cls(heads)
+        used = {n.name for n in symbol.nodes() if n.op is None}
+        params = {n: v for n, v in self.params.items() if n in used}
+        trainable = {
+            n for n, v in params.items() if n in self.learnt and n not in self.states and _smooth(v.dtype)
+        }
+        return OnnxModel(symbol, list(specs), specs, params, trainable)
+
+    def _inputs(self) -> dict[str, tuple[np.dtype[Any], tuple[int | str | None, ...]]]:
+        specs: dict[str, tuple[np.dtype[Any], tuple[int | str | None, ...]]] = {}
+        for v in self.graph.input:
+            if v.name in self.file.values:
+                continue
+            kind = type_of(v)
+            self._numeric(v)
+            if isinstance(kind, tuple):
+                dims = tuple(d if isinstance(d, int | str) else None for d in kind[1])
+                dt = kind[0]
+            else:
+                dims, dt = (), np.dtype(ir.DataType(v.type.tensor_type.elem_type).numpy())
+            specs[v.name] = dt, dims
+            self.entries[v.name] = (_variable(v.name, dt, dims), 0)
+        return specs
+
+    def _numeric(self, v: onnx.ValueInfoProto) -> str:
+        """The name of an input or output that can be an array."""
+        tensor = v.type.tensor_type
+        if not v.type.HasField("tensor_type") or tensor.elem_type in (0, onnx.TensorProto.STRING):
+            kind = ir.serde.deserialize_type_proto_for_type(v.type)
+            raise FormatError(
+                f"{self.file.name}: {v.name!r} is {kind}; inputs and outputs of a model must be tensors of numbers to "
+                "be arrays (inside of the graph it may have any type)"
+            )
+        return v.name
+
+    def _roles(self) -> tuple[set[str], set[str]]:
+        """Names that are read where ONNX differentiates, and those of running statistics."""
+        learnt: set[str] = {v.name for v in self.graph.output}
+        states: set[str] = set()
+        for node in self.graph.node:
+            domain = plain_domain(node.domain)
+            schema = schema_of(node.op_type, OPSET, domain)
+            for i, name in enumerate(node.input):
+                formal = schema.inputs[min(i, len(schema.inputs) - 1)] if schema and schema.inputs else None
+                if formal is None or number_of(formal.differentiation_category) != _SETTING:
+                    learnt.add(name)
+                if node.op_type == "BatchNormalization" and not domain and i >= 3:
+                    states.add(name)
+            learnt.update(captured_names(node))
+        return learnt, states
+
+    def _is_variable(self, name: str, value: Array) -> bool:
+        if value.dtype == object or not value.ndim or not value.size:
+            return False
+        return value.size > _FEW or (name in self.learnt and _smooth(value.dtype))
+
+    def _constant(self, name: str, value: Array) -> None:
+        node = onnx.helper.make_node("Constant", [], [name])
+        tensor = ir.serde.serialize_tensor(ir.tensor(np.ascontiguousarray(value).reshape(value.shape)))
+        node.attribute.append(onnx.helper.make_attribute("value", tensor))
+        self._node(node)
+
+    def _check_supported(self) -> None:
+        missing: dict[str, str] = {}
+        for node in self.graph.node:
+            domain, version = plain_domain(node.domain), self.file.opsets.get("", OPSET)
+            if domain or node.op_type in missing:
+                continue
+            if schema_of(node.op_type, version) is None or find_or_none(node.op_type) is None:
+                missing[node.op_type] = node.name or node.output[0]
+        if missing:
+            raise UnsupportedOperatorError([(f"onnx.{op}", node) for op, node in missing.items()])
+
+    def _node(self, node: onnx.NodeProto) -> None:
+        outputs = list(node.output)
+        while outputs and not outputs[-1]:
+            outputs.pop()
+        if not outputs:
+            return
+        domain = plain_domain(node.domain)
+        op = find(f"onnx.{domain}.{node.op_type}" if domain else f"onnx.{node.op_type}", node.name)
+        assert isinstance(op, OnnxOperator)
+        captured = captured_names(node)
+        attrs = {a.name: write_attribute(a, op.kind(a.name)) for a in node.attribute}
+        versions: Any = self.file.opsets.get(domain, 1)
+        if captured or any(a.HasField("g") or a.graphs for a in node.attribute):
+            versions = self.file.opsets
+        attrs[OPSETS] = json.dumps(versions)
+        attrs[OUTPUTS] = json.dumps(outputs)
+        inputs = list(node.input)
+        while inputs and not inputs[-1]:
+            inputs.pop()
+        absent = [i for i, n in enumerate(inputs) if not n]
+        if absent:
+            attrs[ABSENT] = json.dumps(absent)
+        if captured:
+            attrs[CAPTURED] = json.dumps(captured)
+        if op.schema is None:
+            attrs[TYPES] = json.dumps([self._declared(n) for n in outputs])
+        entries = [self.entries[n] for n in (*inputs, *captured) if n]
+        made = Node(op, node.name or outputs[0], attrs, entries)
+        self.entries.update((n, (made, i)) for i, n in enumerate(outputs) if n)
+
+    def _declared(self, name: str) -> str:
+        declared = self.types.get(name)
+        return ir.DataType(declared.tensor_type.elem_type).name if declared is not None else ""
+
+
+def find_or_none(op_type: str) -> Any:
+    """ONNX's operator of that name, or None."""
+    try:
+        return find(f"onnx.{op_type}")
+    except UnsupportedOperatorError:
+        return None
+
+
+def _constants(file: OnnxFile) -> dict[str, Array]:
+    """Values by name: of initializers, and of those Constant nodes that hold arrays."""
+    found = dict(file.values)
+    for node in file.model.graph.node:
+        if node.op_type == "Constant" and not plain_domain(node.domain) and len(node.attribute) == 1:
+            (a,) = node.attribute
+            if (
+                a.name == "value"
+                and a.HasField("t")
+                and a.t.data_type != onnx.TensorProto.STRING
+                and node.output
+            ):
+                found[node.output[0]] = np.asarray(ir.serde.deserialize_tensor(a.t).numpy())
+    return found
+
+
+def _smooth(dt: np.dtype[Any]) -> bool:
+    return dt.kind == "f" or dt.name == "bfloat16"
+
+
+def _variable(name: str, dt: np.dtype[Any], dims: tuple[int | str | None, ...]) -> Node:
+    attrs = {"__dtype__": dtype_name(dt)}
+    if dims:
+        attrs["__shape__"] = str(tuple(d if isinstance(d, int) else 0 for d in dims))
+    return Node(None, name, attrs)
+
+
+# -- open graphs -------------------------------------------------------------------------------------------------
 
 
 @dataclass(eq=False)
@@ -45,7 +272,7 @@ class Imported:
 
 
 def read_onnx(source: onnx.ModelProto | str | os.PathLike[str]) -> Imported:
-    """Read a model: functions are inlined, older opsets converted, every value gets type and shape.
+    """Read a model as an open graph: functions are expanded, and every node is of the pinned opset.
 
     Parameters
     ----------
@@ -54,144 +281,29 @@ def read_onnx(source: onnx.ModelProto | str | os.PathLike[str]) -> Imported:
     Raises
     ------
     FormatError : the file is not a valid ONNX model.
-    GraphError : the model's opset cannot be converted.
+    GraphError : an operator cannot be translated to the pinned opset.
     """
-    name = "<model>" if isinstance(source, onnx.ModelProto) else os.fspath(source)
-    try:
-        model = source if isinstance(source, onnx.ModelProto) else onnx.load(os.fspath(source))
-        onnx.checker.check_model(model)
-    except Exception as e:  # protobuf, onnx and the file system raise unrelated types
-        if isinstance(e, OSError):
-            raise
-        raise FormatError(f"{name}: not a valid ONNX model: {str(e).strip()}") from e
-    if model.functions:
-        model = onnx.inliner.inline_local_functions(model)
-    return _Reader(_converted(model, name), name).read()
+    file = read_file(source)
+    graph, b = file.model.graph, Builder()
+    values: dict[str, Tensor] = {}
+    inputs = [v for v in graph.input if v.name not in file.values]
+    for v in inputs:
+        kind = type_of(v)
+        if not isinstance(kind, tuple):
+            raise GraphError(f"{file.name}: the input {v.name!r} has no rank, or is not a tensor")
+        values[v.name] = b.input(v.name, kind[0], _dims(b, v.name, kind[1]))
+    for name, value in file.values.items():
+        values[name] = b.named_const(name, value)
+    for sparse in graph.sparse_initializer:
+        node = onnx.helper.make_node("Constant", [], [sparse.values.name])
+        node.attribute.append(onnx.helper.make_attribute("sparse_value", sparse))
+        emit_nodes(b, [node], file.opsets, values)
+    emit_nodes(b, graph.node, file.opsets, values)
+    return Imported(b, values, [v.name for v in inputs], [v.name for v in graph.output], list(file.values))
 
 
-def _converted(model: onnx.ModelProto, name: str) -> onnx.ModelProto:
-    version = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), OPSET)
-    if version == OPSET:
-        return model
-    if version > OPSET:
-        raise GraphError(f"{name}: opset {version} is newer than {OPSET}, the newest that is supported")
-    try:
-        return onnx.version_converter.convert_version(model, OPSET)
-    except Exception as e:  # the converter raises RuntimeError subclasses of its own
-        raise GraphError(f"{name}: converting opset {version} to {OPSET} failed: {str(e).strip()}") from e
-
-
-class _Reader:
-    """Turns one model's main graph into builder nodes."""
-
-    def __init__(self, model: onnx.ModelProto, name: str) -> None:
-        try:
-            model = onnx.shape_inference.infer_shapes(model, data_prop=True)
-        except onnx.shape_inference.InferenceError as e:
-            raise FormatError(f"{name}: shape inference failed: {str(e).strip()}") from e
-        self.model = ir.serde.deserialize_model(model)
-        self.name = name
-        self.builder = Builder()
-        self.values: dict[ir.Value, Tensor] = {}
-
-    def read(self) -> Imported:
-        graph, b = self.model.graph, self.builder
-        initializers = dict(graph.initializers)
-        inputs = [v for v in graph.inputs if v.name not in initializers]
-        for v in inputs:
-            dt, dims = self._type(v, b)
-            self.values[v] = b.input(str(v.name), dt, dims)
-        for n, v in initializers.items():
-            assert v.const_value is not None
-            self.values[v] = b.named_const(str(n), v.const_value.numpy())
-        self._nodes(graph, b)
-        named = {str(v.name): t for v, t in self.values.items() if v.name and t.builder is b}
-        return Imported(
-            b,
-            named,
-            [str(v.name) for v in inputs],
-            [str(v.name) for v in graph.outputs],
-            list(map(str, initializers)),
-        )
-
-    def _type(self, v: ir.Value, b: Builder) -> tuple[np.dtype[Any], tuple[DimLike, ...]]:
-        if v.shape is None or not isinstance(v.type, ir.TensorType):
-            raise NeedsStaticShape(f"{self.name}: the tensor {v.name!r} has no rank or is not a tensor")
-        dims: list[DimLike] = []
-        for axis, d in enumerate(v.shape):
-            if isinstance(d, int):
-                dims.append(d)
-            else:
-                dims.append(Dim.symbol(str(d.value)) if d.value else Dim.symbol(b.unique(f"{v.name}.{axis}")))
-        return np.dtype(v.type.dtype.numpy()), tuple(dims)
-
-    def _nodes(self, graph: ir.Graph, b: Builder) -> None:
-        for node in graph:
-            if node.op_type == "Constant" and node.domain in ("", "ai.onnx"):
-                self.values[node.outputs[0]] = b.const(_constant(node))
-                continue
-            inputs = [None if v is None else self.values[v] for v in node.inputs]
-            attributes = [self._attribute(a, b) for a in node.attributes.values()]
-            wanted = [bool(v.name) for v in node.outputs]
-            types = self._types(node, inputs, attributes, wanted, b)
-            domain = "" if node.domain == "ai.onnx" else node.domain
-            with b.scope(node.name or ""):
-                outputs = b.emit(node.op_type, domain, inputs, attributes, types, wanted)
-            for v, t in zip(node.outputs, outputs, strict=True):
-                self.values[v] = t
-
-    def _types(
-        self,
-        node: ir.Node,
-        inputs: Sequence[Tensor | None],
-        attributes: Sequence[ir.Attr],
-        wanted: Sequence[bool],
-        b: Builder,
-    ) -> list[TypeAndShape]:
-        """From the model where it says, else inferred."""
-        nothing: TypeAndShape = (np.dtype(np.float32), ())
-        if all(
-            v.shape is not None and v.type is not None for v, w in zip(node.outputs, wanted, strict=True) if w
-        ):
-            return [self._type(v, b) if w else nothing for v, w in zip(node.outputs, wanted, strict=True)]
-        values = {a.name: a.value for a in attributes}
-        return infer_node(
-            node.op_type, "" if node.domain == "ai.onnx" else node.domain, inputs, values, wanted
-        )
-
-    def _attribute(self, a: ir.Attr, b: Builder) -> ir.Attr:
-        if a.type != ir.AttributeType.GRAPH:
-            return a
-        graph = a.as_graph()
-        inner = Builder(b)
-        inner.constants = b.constants
-        inputs = []
-        for v in graph.inputs:
-            dt, dims = self._type(v, inner)
-            t = Tensor(inner, b.unique(str(v.name)), dt, dims)
-            inner.learn(t)
-            self.values[v] = t
-            inputs.append(t)
-        for n, v in graph.initializers.items():
-            assert v.const_value is not None
-            self.values[v] = b.named_const(str(n), v.const_value.numpy())
-        self._nodes(graph, inner)
-        made = {v for n in inner.nodes for v in n.outputs}
-        results = [self.values[v] for v in graph.outputs]
-        results = [r if r in made else inner.op("Identity", r) for r in results]
-        return ir.AttrGraph(a.name, ir.Graph(inputs, results, nodes=inner.nodes, name=graph.name))
-
-
-def _constant(node: ir.Node) -> np.ndarray[Any, Any]:
-    (attribute,) = node.attributes.values()
-    if attribute.name == "value":
-        return np.asarray(attribute.as_tensor().numpy())
-    types = {
-        "value_int": np.int64,
-        "value_ints": np.int64,
-        "value_float": np.float32,
-        "value_floats": np.float32,
-    }
-    if attribute.name in types:
-        return np.asarray(attribute.value, types[attribute.name])
-    raise GraphError(f"Constant {node.name!r}: attribute {attribute.name!r} is not supported")
+def _dims(b: Builder, name: str, dims: Any) -> list[DimLike]:
+    return [
+        d if isinstance(d, int) else Dim.symbol(d or b.unique(f"{name}.{axis}"))
+        for axis, d in enumerate(dims)
+    ]

@@ -12,6 +12,7 @@ import difflib
 import inspect
 import typing
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from .schema import REQUIRED, Attrs, Param, param_of
 __all__ = ["Operator", "find", "names", "operator"]
 
 _REGISTRY: dict[str, Operator] = {}
+_FAMILIES: dict[str, Callable[[str], Operator | None]] = {}
 
 Count = int | Callable[[Attrs], int]
 
@@ -43,8 +45,13 @@ class Operator:
     differentiable : False where gradients stop (integer results, comparisons).
     elementwise : all inputs and outputs have one shape.
     labels : names of the inputs that only the gradient reads.
+    names_outputs : `output_names` gives whole names, not suffixes; an empty one is an output that is left out.
+    inits : initializers that variables for some inputs get, by name of the input, as MXNet writes them.
     free_shape : a zero in parameter `shape` stands for a size that follows from where the result is used.
     """
+
+    names_outputs = False
+    inits: Mapping[str, str] = MappingProxyType({})
 
     def __init__(
         self,
@@ -250,6 +257,18 @@ def operator(name: str, *aliases: str, **options: Any) -> Callable[[Callable[...
     return register
 
 
+def family(
+    prefix: str,
+) -> Callable[[Callable[[str], Operator | None]], Callable[[str], Operator | None]]:
+    """Decorator: a function that makes the operators whose names begin with `prefix`; None for names that are none."""
+
+    def register(make: Callable[[str], Operator | None]) -> Callable[[str], Operator | None]:
+        _FAMILIES[prefix] = make
+        return make
+
+    return register
+
+
 def find(name: str, node: str = "") -> Operator:
     """The operator called `name`.
 
@@ -258,6 +277,8 @@ def find(name: str, node: str = "") -> Operator:
     UnsupportedOperatorError : there is none; the error lists the nearest names.
     """
     op = _REGISTRY.get(name)
+    if op is None:
+        op = next((make(name) for prefix, make in _FAMILIES.items() if name.startswith(prefix)), None)
     if op is None:
         raise UnsupportedOperatorError([(name, node)], difflib.get_close_matches(name, _REGISTRY, n=3))
     return op

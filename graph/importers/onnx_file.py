@@ -1,0 +1,330 @@
+"""Reading and checking ONNX models: what comes out is safe to walk.
+
+Everything a reader relies on is checked here, in one pass over the model: names, the order of nodes, sizes of tensors.
+ONNX's own checker sees the operators only, without the weights, so that these are never copied.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import numpy as np
+import onnx
+import onnx.inliner
+import onnx_ir as ir
+from google.protobuf.message import DecodeError, EncodeError
+
+from ..errors import FormatError
+from ..onnx_nodes import plain_domain
+from .external_data import ExternalData
+
+__all__ = ["OnnxFile", "read_file"]
+
+Array = np.ndarray[Any, Any]
+
+_MOST_INLINED = 1_000_000  # nodes that functions may expand to
+
+
+@dataclass(eq=False)
+class OnnxFile:
+    """A model that has passed all checks.
+
+    Attributes
+    ----------
+    model : its functions are expanded.
+    name : what error messages call it.
+    opsets : the version of each domain.
+    values : of the initializers of the main graph, by name.
+    """
+
+    model: onnx.ModelProto
+    name: str
+    opsets: dict[str, int]
+    values: dict[str, Array]
+
+
+def read_file(source: onnx.ModelProto | str | os.PathLike[str]) -> OnnxFile:
+    """Read and check a model.
+
+    Parameters
+    ----------
+    source : a model, or the path of one. External data is read from its folder only.
+
+    Raises
+    ------
+    FormatError : it is not a valid model; the message names file, node or tensor.
+    OSError : the file cannot be read.
+    """
+    if isinstance(source, onnx.ModelProto):
+        name, folder, model = "<model>", None, onnx.ModelProto()
+        model.CopyFrom(source)
+    else:
+        name = os.fspath(source)
+        folder = os.path.dirname(os.path.abspath(name))
+        model = _parse(name)
+    opsets = _opsets(model, name)
+    if model.functions:
+        model = _inlined(model, name)
+    check = _Check(name, ExternalData(folder, name))
+    values = check.graph(model.graph, {}, "")
+    _check_operators(model, name)
+    return OnnxFile(model, name, opsets, values)
+
+
+def _parse(path: str) -> onnx.ModelProto:
+    with open(path, "rb") as f:
+        data = f.read()
+    if not data:
+        raise FormatError(f"{path}: expected an ONNX model, the file is empty")
+    model = onnx.ModelProto()
+    try:
+        model.ParseFromString(data)
+    except (DecodeError, RuntimeError) as e:
+        raise FormatError(
+            f"{path}: expected an ONNX model, found {len(data)} bytes that are no protocol buffer, or are cut off"
+        ) from e
+    return model
+
+
+def _opsets(model: onnx.ModelProto, name: str) -> dict[str, int]:
+    if not model.ir_version or not model.HasField("graph"):
+        raise FormatError(f"{name}: expected an ONNX model, found no IR version or no graph")
+    found: dict[str, int] = {}
+    for o in model.opset_import:
+        domain = plain_domain(o.domain)
+        if not 0 < o.version < 1 << 31 or found.setdefault(domain, o.version) != o.version:
+            raise FormatError(
+                f"{name}: the opset of the domain {o.domain!r} is {o.version}, or is given twice"
+            )
+    if not found and model.ir_version < 3:
+        found[""] = 1
+    if not found:
+        raise FormatError(f"{name}: expected the model to import operators, found no opset")
+    return found
+
+
+def _inlined(model: onnx.ModelProto, name: str) -> onnx.ModelProto:
+    _check_functions(model, name)
+    try:
+        return onnx.inliner.inline_local_functions(model)
+    except Exception as e:  # the inliner raises unrelated types
+        raise FormatError(f"{name}: its functions cannot be expanded: {str(e).strip()}") from e
+
+
+def _nodes_of(nodes: Sequence[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
+    """Nodes, with those of subgraphs."""
+    stack = [iter(nodes)]
+    while stack:
+        node = next(stack[-1], None)
+        if node is None:
+            stack.pop()
+            continue
+        yield node
+        for a in node.attribute:
+            stack.extend(iter(graph.node) for graph in (*([a.g] if a.HasField("g") else []), *a.graphs))
+
+
+def _check_functions(model: onnx.ModelProto, name: str) -> None:
+    """Functions must not call themselves, nor expand to more nodes than a model can have."""
+    bodies = {(plain_domain(f.domain), f.name, f.overload): f for f in model.functions}
+    if len(bodies) != len(model.functions):
+        raise FormatError(f"{name}: two functions have the same name")
+    size: dict[Any, int] = {}
+    calls = {
+        key: [(plain_domain(n.domain), n.op_type, n.overload) for n in _nodes_of(f.node)]
+        for key, f in bodies.items()
+    }
+    open_calls: dict[Any, None] = {}
+    for first in bodies:
+        stack = [first]
+        while stack:
+            key = stack[-1]
+            inner = [k for k in calls[key] if k in bodies]
+            waiting = [k for k in inner if k not in size]
+            if key in size or not waiting:
+                size.setdefault(key, len(calls[key]) + sum(size[k] for k in inner))
+                open_calls.pop(key, None)
+                stack.pop()
+                continue
+            open_calls[key] = None
+            if any(k in open_calls for k in waiting):
+                raise FormatError(f"{name}: the function {key[1]!r} calls itself, perhaps through others")
+            stack.append(waiting[0])
+    total = 0
+    for n in _nodes_of(model.graph.node):
+        total += size.get((plain_domain(n.domain), n.op_type, n.overload), 1)
+        if total > _MOST_INLINED:
+            raise FormatError(f"{name}: its functions expand to more than {_MOST_INLINED} nodes")
+
+
+class _Check:
+    """The checks of graphs and tensors."""
+
+    def __init__(self, name: str, external: ExternalData) -> None:
+        self.name = name
+        self.external = external
+
+    def fail(self, message: str) -> NoReturn:
+        raise FormatError(f"{self.name}: {message}")
+
+    def graph(self, graph: onnx.GraphProto, outer: dict[str, str], path: str) -> dict[str, Array]:
+        """Check one graph; the values of its initializers.
+
+        Parameters
+        ----------
+        outer : names of the graphs around it, and what makes them.
+        path : of a subgraph, where it is.
+        """
+        made = dict(outer)
+        own: set[str] = set()
+        for i, v in enumerate(graph.input):
+            if not v.name or v.name in own:
+                self.fail(f"{path}input {i} has the name {v.name!r}, which is empty or that of another one")
+            own.add(v.name)
+            made[v.name] = f"input {i}"
+        values: dict[str, Array] = {}
+        for t in graph.initializer:
+            if not t.name or t.name in values:
+                self.fail(f"{path}two initializers have the name {t.name!r}, or it is empty")
+            values[t.name] = self.tensor(t, f"{path}the initializer {t.name!r}")
+            made[t.name] = f"the initializer {t.name!r}"
+        for s in graph.sparse_initializer:
+            if not s.values.name or s.values.name in made:
+                self.fail(
+                    f"{path}the sparse initializer {s.values.name!r} has no name, or that of something else"
+                )
+            self.tensor(s.values, f"{path}the sparse initializer {s.values.name!r}")
+            self.tensor(s.indices, f"{path}the indices of the sparse initializer {s.values.name!r}")
+            made[s.values.name] = "a sparse initializer"
+        for number, node in enumerate(graph.node):
+            self.node(graph, number, node, made, path)
+        if not graph.output:
+            self.fail(f"{path or 'the graph '}has no outputs")
+        for i, v in enumerate(graph.output):
+            if v.name not in made:
+                self.fail(f"{path}output {i}, {v.name!r}, is made by no node")
+        return values
+
+    def node(
+        self, graph: onnx.GraphProto, number: int, node: onnx.NodeProto, made: dict[str, str], path: str
+    ) -> None:
+        where = f"{path}node {number} {node.name!r} ({node.op_type})"
+        if not node.op_type:
+            self.fail(f"{where} has no operator")
+        for i, name in enumerate(node.input):
+            if name and name not in made:
+                later = next(
+                    (k for k in range(number, len(graph.node)) if name in graph.node[k].output), None
+                )
+                self.fail(
+                    f"{where}: input {i}, {name!r}, is made by nothing"
+                    if later is None
+                    else f"{where}: input {i}, {name!r}, is made by node {later} {graph.node[later].name!r}: "
+                    "the nodes form a cycle or are not in order"
+                )
+        seen: set[str] = set()
+        for a in node.attribute:
+            if not a.name or a.name in seen:
+                self.fail(f"{where} has two attributes {a.name!r}, or one without a name")
+            seen.add(a.name)
+            if a.ref_attr_name:
+                self.fail(
+                    f"{where}: attribute {a.name!r} refers to one of a function, and there is none around it"
+                )
+            for t in (*([a.t] if a.HasField("t") else []), *a.tensors):
+                self.embedded(t, f"{where}: attribute {a.name!r}")
+            for body in (*([a.g] if a.HasField("g") else []), *a.graphs):
+                inner = self.graph(body, made, f"{where}, {a.name}: ")
+                for t in body.initializer:
+                    if t.data_location == onnx.TensorProto.EXTERNAL:
+                        _embed(t, inner[t.name])
+        for i, name in enumerate(node.output):
+            if name in made and name:
+                self.fail(f"{where}: output {i}, {name!r}, is made by {made[name]} already")
+            if name:
+                made[name] = f"node {number} {node.name!r}"
+
+    def embedded(self, t: onnx.TensorProto, where: str) -> None:
+        """A tensor of an attribute; external data becomes a part of it."""
+        value = self.tensor(t, where)
+        if t.data_location == onnx.TensorProto.EXTERNAL:
+            _embed(t, value)
+
+    def tensor(self, t: onnx.TensorProto, where: str) -> Array:
+        """The value of a tensor that claims no more than it has.
+
+        Raises
+        ------
+        FormatError : sizes, element type and bytes do not fit together.
+        """
+        count = 1
+        for d in t.dims:
+            if d < 0:
+                self.fail(f"{where} has the shape {list(t.dims)[:16]}, which is negative")
+            count *= d
+        try:
+            kind = ir.DataType(t.data_type)
+        except ValueError:
+            self.fail(f"{where} has the element type {t.data_type}, which does not exist")
+        if kind == ir.DataType.UNDEFINED:
+            self.fail(f"{where} has no element type")
+        if len(t.dims) > 64 or count * max(t.dims, default=1) >= 1 << 62:
+            self.fail(f"{where} has the shape {list(t.dims)[:16]}, which is too large")
+        if t.data_location == onnx.TensorProto.EXTERNAL:
+            return self.external.array(t, count)
+        if t.HasField("segment"):
+            self.fail(f"{where} is stored in segments, which ONNX Runtime does not read")
+        shape = list(t.dims)
+        if kind != ir.DataType.STRING and t.HasField("raw_data"):
+            need, have = -(-count * kind.bitwidth // 8), len(t.raw_data)
+            if need != have:
+                self.fail(
+                    f"{where} has the shape {shape} of {kind.name}, which is {need} bytes; found {have}"
+                )
+        elif count > 8 * t.ByteSize():
+            self.fail(f"{where} has the shape {shape}, which is {count} elements; found {t.ByteSize()} bytes")
+        try:
+            value = np.asarray(ir.serde.deserialize_tensor(t).numpy())
+        except (ir.serde.SerdeError, ValueError, TypeError, OverflowError) as e:
+            self.fail(f"{where} of shape {shape} and type {kind.name} cannot be read: {_cause(e)}")
+        if value.size != count:
+            self.fail(f"{where} has the shape {shape}, which is {count} elements; found {value.size}")
+        return value.reshape(shape)
+
+
+def _embed(t: onnx.TensorProto, value: Array) -> None:
+    name = t.name
+    t.CopyFrom(ir.serde.serialize_tensor(ir.tensor(np.ascontiguousarray(value), name=name)))
+
+
+def _cause(e: BaseException) -> str:
+    while e.__cause__ is not None:
+        e = e.__cause__
+    return str(e).strip()
+
+
+def _check_operators(model: onnx.ModelProto, name: str) -> None:
+    """ONNX's checker on the graph with inputs in place of the initializers."""
+    shell = onnx.ModelProto(ir_version=model.ir_version)
+    shell.opset_import.extend(model.opset_import or [onnx.helper.make_opsetid("", 1)])
+    graph = shell.graph
+    graph.name = model.graph.name or "graph"
+    graph.node.extend(model.graph.node)
+    graph.input.extend(v for v in model.graph.input if v.type.WhichOneof("value"))
+    declared = {v.name for v in graph.input}
+    for tensor in (*model.graph.initializer, *(s.values for s in model.graph.sparse_initializer)):
+        if tensor.name not in declared:
+            graph.input.append(
+                onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims))
+            )
+    graph.output.extend(model.graph.output)
+    missing = [v.name for v in (*model.graph.input, *model.graph.output) if not v.type.WhichOneof("value")]
+    if missing:
+        raise FormatError(f"{name}: the input or output {missing[0]!r} has no type")
+    try:
+        onnx.checker.check_model(shell)
+    except (onnx.checker.ValidationError, ValueError, RuntimeError, EncodeError) as e:
+        raise FormatError(f"{name}: not a valid ONNX model: {str(e).strip()}") from e

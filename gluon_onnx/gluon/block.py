@@ -296,6 +296,28 @@ class Block:
         warnings.warn("load_params is deprecated: use load_parameters", DeprecationWarning, stacklevel=2)
         self.load_parameters(filename, ctx, allow_missing, ignore_extra)
 
+    def save(self, prefix: str) -> None:
+        """Write ``<prefix>-model.json``, how blocks are nested, and ``<prefix>-model.params``, as MXNet does.
+
+        Graphs of hybridized blocks that have been called are written, too.
+        """
+        from .saved import save_model
+
+        save_model(self, prefix)
+
+    def load(self, prefix: str) -> None:
+        """Read the files of `save` into this block, which code has made in the same way as the saved one.
+
+        Blocks and parameters get the names that they had, and hybridized blocks their graphs.
+
+        Raises
+        ------
+        FormatError : the first file is damaged, or describes blocks of other classes.
+        """
+        from .saved import load_model
+
+        load_model(self, prefix)
+
     # -- children and hooks --------------------------------------------------------------------------------
     def register_child(self, block: Block, name: str | None = None) -> None:
         """Make a block a child of this one; attributes are registered by themselves."""

@@ -32,8 +32,9 @@ def _describe(block: Block, count: list[int], parent: dict[str, Any]) -> None:
     found: dict[str, Any] = {"orig_name": block.name}
     parent[_key(block, count)] = found
     if isinstance(block, HybridBlock):
-        found["hybridized"] = block._graph is not None
-        if block._graph is not None:
+        found["hybridized"] = False
+        if block._active and block._graph is not None:
+            found["hybridized"] = True
             inputs, out = block._graph
             found["in_format"] = _to_mxnet(block._in_format)
             found["out_format"] = _to_mxnet(block._out_format)

@@ -74,31 +74,9 @@ WITHOUT_ROWS["_square_sum"] = (
 _SPARSE = "2026-11-21: MXNet has it for sparse gradients only; tests/optimizer compares it with that"
 WITHOUT_ROWS.update(dict.fromkeys(["_contrib_group_adagrad_update", "_sparse_adagrad_update"], _SPARSE))
 
-_VISION = "2026-11-21: not written yet; the tables of vision and detection have its rows"
 _CONTROL = "2026-11-21: not written yet; needs symbols with subgraphs"
-_LATER = "2026-11-21: not written yet"
+_PYTHON = "2026-11-21: runs Python code, which no file can hold"
 _SPARSE_ONLY = "2026-11-21: converts to or from sparse storage, which exists only as files here"
-UNSUPPORTED.update(
-    dict.fromkeys(
-        [
-            "Correlation",
-
-
-
-
-
-
-        ],
-        _VISION,
-    )
-)  # fmt: skip
 UNSUPPORTED.update(dict.fromkeys(["_cond", "_foreach", "_while_loop"], _CONTROL))
-UNSUPPORTED.update(
-    dict.fromkeys(
-        [
-            "Custom", "_contrib_hawkesll",
-        ],
-        _LATER,
-    )
-)  # fmt: skip
+UNSUPPORTED["Custom"] = _PYTHON
 UNSUPPORTED.update(dict.fromkeys(["_sparse_retain", "cast_storage"], _SPARSE_ONLY))

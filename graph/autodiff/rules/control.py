@@ -69,6 +69,8 @@ class _Loop:
     def history(self, g: Builder) -> tuple[Tensor, ...]:
         """What each step found as its states, in the order of the steps."""
         count = len(self.states)
+        if not count:
+            return ()
 
         def body(b: Builder, *arguments: Tensor) -> Sequence[Tensor]:
             return [*self.step(b, arguments)[:count], *(b.op("Identity", s) for s in arguments[:count])]

@@ -131,7 +131,7 @@ def bilinear_resize(
         None,
         g.shape_tensor(dims),
         mode="linear",
-        coordinate_transformation_mode="align_corners" if align_corners else "half_pixel",
+        coordinate_transformation_mode="align_corners" if align_corners else "pytorch_half_pixel",
     )
 
 

@@ -238,6 +238,7 @@ def _resizing() -> list[Case]:
         "smaller_corners_off": {"height": 2, "width": 3, "align_corners": False},
         "same": {"height": 4, "width": 5},
         "one": {"height": 1, "width": 1},
+        "one_corners_off": {"height": 1, "width": 3, "align_corners": False},
         "scale": {"scale_height": 2.0, "scale_width": 1.5},
         "odd_scale": {"scale_height": 2.0, "scale_width": 2.0, "mode": "odd_scale"},
         "odd_scale_down": {"scale_height": 0.5, "scale_width": 0.5, "mode": "odd_scale"},

@@ -12,6 +12,7 @@ from ._tape import Place, run_backward
 from .autograd import _Scope
 from .base import MXNetError
 from .context import Context
+from .graph.errors import ArgumentError, ShapeError
 from .ndarray import NDArray
 from .ndarray.creation import zeros
 from .ndarray.dispatch import call
@@ -66,7 +67,7 @@ class Executor:
         if self._outputs is None:
             known = {**self.arg_dict, **self.aux_dict}
             shapes = self._symbol.infer_shape(**{n: x.shape for n, x in known.items()})[1]
-            types = self._symbol.infer_type(**{n: x.dtype for n, x in known.items()})[1]
+            types = self._symbol._likely_types(**{n: x.dtype for n, x in known.items()})[1]
             if shapes is None or types is None:
                 raise MXNetError(
                     "the shapes and types of the arguments do not determine those of the outputs"
@@ -107,7 +108,7 @@ class Executor:
             if name not in arrays:
                 raise TypeError(f"forward got an unknown argument {name!r}; arguments are {self.arg_names}")
             if tuple(value.shape) != arrays[name].shape:
-                raise MXNetError(
+                raise ShapeError(
                     f"argument {name!r}: expected shape {arrays[name].shape}, got {tuple(value.shape)}"
                 )
             arrays[name][:] = value
@@ -257,12 +258,12 @@ def _in_order(given: Arrays, names: Sequence[str], what: str, required: bool) ->
     if isinstance(given, Mapping):
         missing = [n for n in names if n not in given]
         if missing and required:
-            raise MXNetError(f"bind: {what} lacks arrays for {missing}")
+            raise ArgumentError(f"bind: {what} lacks arrays for {missing}")
         return [given.get(n) for n in names]
     if len(given) != len(names):
         if not given and not required:
             return [None] * len(names)
-        raise MXNetError(f"bind: {what} has {len(given)} arrays, expected {len(names)}: {list(names)}")
+        raise ArgumentError(f"bind: {what} has {len(given)} arrays, expected {len(names)}: {list(names)}")
     return list(given)
 
 
@@ -275,7 +276,7 @@ def _requests(grad_req: Any, names: Sequence[str], grads: Sequence[Any]) -> list
         reqs = list(grad_req)
     for name, req in zip(names, reqs, strict=True):
         if req not in ("write", "add", "null"):
-            raise MXNetError(f"grad_req of {name!r}: expected 'write', 'add' or 'null', got {req!r}")
+            raise ArgumentError(f"grad_req of {name!r}: expected 'write', 'add' or 'null', got {req!r}")
     return ["null" if g is None else r for g, r in zip(grads, reqs, strict=True)]
 
 
@@ -309,7 +310,7 @@ def simple_bind(
         partial = symbol.infer_shape_partial(**shapes)[0]
         unknown = [n for n, s in zip(names, partial, strict=True) if s == () or 0 in s]
         raise MXNetError(f"simple_bind: the shapes of {unknown} cannot be inferred from {dict(shapes)}")
-    arg_types, _, aux_types = symbol.infer_type(**(type_dict or {}))
+    arg_types, _, aux_types = symbol._likely_types(**(type_dict or {}))
     attributes = symbol.attr_dict() if group2ctx else {}
     table = group2ctx or {}
 

@@ -190,7 +190,7 @@ def plot_network(
 def _inferred_types(symbol: Symbol, known: Mapping[str, Any]) -> dict[Entry, Any]:
     """Element types of all values of a graph."""
     internals = symbol.get_internals()
-    _, types, _ = internals.infer_type(**known)
+    _, types, _ = internals._likely_types(**known)
     if types is None or None in types:
         raise ValueError(f"Input type is incomplete: the types given for {sorted(known)} leave some open")
     return dict(zip(internals.heads, types, strict=True))

@@ -296,7 +296,9 @@ def compose(
     AttributeParseError, GraphError : a parameter is unknown or malformed.
     """
     op = find(called)
-    marks = {k: str(v) for k, v in kwargs.items() if (k.startswith("__") and k.endswith("__")) or k in _HIDDEN}
+    marks = {
+        k: str(v) for k, v in kwargs.items() if (k.startswith("__") and k.endswith("__")) or k in _HIDDEN
+    }
     kwargs = {k: v for k, v in kwargs.items() if k not in marks}
     positional, named, params = bind_arguments(op, called, args, kwargs, Symbol)
     if op.variadic is not None and op.num_args:
@@ -315,6 +317,7 @@ def compose(
         entries = [head for s in positional for head in s.heads]
         entries += [missing(k) for k in arguments[len(entries) :]]
     else:
+        check_count(op, called, positional, arguments)
         for k, s in zip(op.positions(attrs), positional, strict=False):
             named.setdefault(k, s)
         entries = [_single(named[k], op, k) if k in named else missing(k) for k in arguments]
@@ -343,6 +346,14 @@ def _single(symbol: Symbol, op: Operator, name: str) -> Entry:
             f"operator {op.name}: argument {name!r} has {len(symbol.heads)} outputs, expected one"
         )
     return symbol.heads[0]
+
+
+def check_count(op: Operator, called: str, positional: Sequence[Any], present: Sequence[str]) -> None:
+    """Raise ArgumentError where more inputs are given than are present under the parameters."""
+    if len(positional) > len(present):
+        raise ArgumentError(
+            f"operator {called}: got {len(positional)} inputs, expected {len(present)}: {', '.join(present)}"
+        )
 
 
 def bind_arguments(
@@ -387,14 +398,12 @@ def bind_arguments(
             raise ArgumentError(
                 f"operator {called}: argument {what!r} must be {tensor.__name__}, got {type(a).__name__}"
             )
-    if op.variadic is None and len(positional) > len(op.inputs):
-        raise ArgumentError(
-            f"operator {called}: got {len(positional)} inputs, expected {len(op.inputs)}: {', '.join(op.inputs)}"
-        )
     for key, value in kwargs.items():
         if isinstance(value, tensor):
             if key not in op.inputs and op.variadic is None:
-                raise ArgumentError(f"operator {called}: unknown argument {key!r}; inputs are {list(op.inputs)}")
+                raise ArgumentError(
+                    f"operator {called}: unknown argument {key!r}; inputs are {list(op.inputs)}"
+                )
             if op.variadic is not None:
                 positional.append(value)
             else:

@@ -125,16 +125,17 @@ class HybridBlock(Block):
     def _infer(self, attribute: str, args: Sequence[Any]) -> None:
         inputs, out = self._get_graph(*args)
         flat, _ = flatten(args, "input")
+        used = out.list_inputs()
         if attribute == "shape":
-            known = {str(i.name): x.shape for i, x in zip(inputs, flat, strict=True)}
+            known = {str(i.name): x.shape for i, x in zip(inputs, flat, strict=True) if i.name in used}
             arg_values, _, aux_values = out.infer_shape(**known)
             if arg_values is None:
                 partial = out.infer_shape_partial(**known)[0]
                 unknown = [n for n, s in zip(out.list_arguments(), partial, strict=True) if s == () or 0 in s]
                 raise ValueError(f"the shapes of {unknown} cannot be inferred from the inputs {known}")
         else:
-            known = {str(i.name): x.dtype for i, x in zip(inputs, flat, strict=True)}
-            arg_values, _, aux_values = out.infer_type(**known)
+            known = {str(i.name): x.dtype for i, x in zip(inputs, flat, strict=True) if i.name in used}
+            arg_values, _, aux_values = out._likely_types(**known)
         found = dict(zip(out.list_arguments(), arg_values, strict=True))
         found.update(zip(out.list_auxiliary_states(), aux_values, strict=True))
         for p in self.collect_params().values():

@@ -58,8 +58,8 @@ def _binary(
     return function
 
 
-def _flag(f: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    return lambda a, b: 1.0 if f(a, b) else 0.0
+def _flag(f: Callable[[Any, Any], Any]) -> Callable[[Any, Any], int]:
+    return lambda a, b: 1 if f(a, b) else 0
 
 
 add = _binary("add", "broadcast_add", "_plus_scalar", None, lambda a, b: a + b)
@@ -102,7 +102,7 @@ logical_xor = _binary(
 
 def histogram(
     a: NDArray, bins: int | NDArray = 10, range: tuple[float, float] | None = None
-) -> tuple[NDArray, NDArray]:
+) -> list[NDArray]:
     """Counts of values in bins, and the edges of the bins.
 
     Parameters
@@ -119,4 +119,4 @@ def histogram(
                 float(invoke(find("max"), [a], {}).asscalar()),
             )
         counts, edges = invoke(find("_histogram"), [a], {"bin_cnt": bins, "range": range})
-    return counts, edges
+    return [counts, edges]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from .._tape import state
 from .ndarray import NDArray
 from .register import function
 
@@ -114,19 +117,36 @@ def _transpose(self: NDArray, *axes: Any, **kwargs: Any) -> Any:
     return function("transpose")(self, **kwargs)
 
 
+def _reshaped(self: NDArray, result_of: str, inplace: bool, **params: Any) -> Any:
+    """The result of an operator that changes the shape only; `inplace`: in this array's memory where it can be."""
+    recorded = state.recording and self._place is not None
+    if not inplace or recorded or not isinstance(self._raw, np.ndarray):
+        return function(result_of)(self, **params)
+    shape = function(result_of)(self.detach(), **params).shape
+    return self._view(self._raw.reshape(shape))
+
+
 def _squeeze(self: NDArray, axis: Any = None, inplace: bool = False) -> Any:
-    """The array without axes of length 1."""
-    return function("squeeze")(self, axis=axis)
+    """The array without axes of length 1; a view with `inplace`."""
+    return _reshaped(self, "squeeze", inplace, axis=axis)
 
 
 def _expand_dims(self: NDArray, axis: int, inplace: bool = False) -> Any:
-    """The array with a new axis of length 1."""
-    return function("expand_dims")(self, axis=axis)
+    """The array with a new axis of length 1; a view with `inplace`."""
+    return _reshaped(self, "expand_dims", inplace, axis=axis)
 
 
 def _flatten(self: NDArray, inplace: bool = False) -> Any:
-    """The array as a matrix: the first axis and all others together."""
-    return function("Flatten")(self)
+    """The array as a matrix: the first axis and all others together; a view with `inplace`."""
+    return _reshaped(self, "Flatten", inplace)
+
+
+def _broadcast_to(self: NDArray, shape: Any) -> Any:
+    """The array repeated along axes of length 1, and along new axes before the first, to a shape."""
+    shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    missing = len(shape) - self.ndim
+    x = self.reshape((1,) * missing + self.shape) if missing > 0 else self
+    return function("broadcast_to")(x, shape=shape)
 
 
 def _split_v2(self: NDArray, *args: Any, **kwargs: Any) -> Any:
@@ -146,6 +166,7 @@ def install() -> None:
         "squeeze": _squeeze,
         "expand_dims": _expand_dims,
         "flatten": _flatten,
+        "broadcast_to": _broadcast_to,
         "split_v2": _split_v2,
     }
     for name, method in special.items():

@@ -7,10 +7,10 @@ from typing import Any
 
 from ..base import _Null
 from ..context import Context
-from ..graph.errors import UnsupportedOperatorError
+from ..graph.errors import ArgumentError, UnsupportedOperatorError
 from ..graph.ops import Operator, find, names
 from ..graph.ops.schema import REQUIRED
-from ..graph.symbol import bind_arguments
+from ..graph.symbol import bind_arguments, check_count
 from .dispatch import invoke
 from .ndarray import NDArray
 
@@ -56,11 +56,12 @@ def function(name: str) -> Callable[..., Any]:
         else:
             attrs = op.parse(params)
             present = op.argument_names(attrs)
+            check_count(op, called, positional, present)
             for k, x in zip(op.positions(attrs), positional, strict=False):
                 named.setdefault(k, x)
             missing = [k for k in present if k not in named]
             if missing:
-                raise TypeError(f"operator {called}: arguments {missing} are missing; inputs are {present}")
+                raise ArgumentError(f"operator {called}: arguments {missing} are missing; inputs are {present}")
             inputs = [named[k] for k in present]
         if ctx is not None and ctx is not _Null and "ctx" in op.params:
             params["ctx"] = ctx if isinstance(ctx, str) else str(Context(ctx))

@@ -8,11 +8,14 @@ from typing import Any
 from ..base import _Null
 from ..graph.ops import find
 from ..graph.symbol import compose
+from ..ndarray.register import PREFIXES, members, signature_text
 from ..ndarray.register import lookup as _lookup
-from ..ndarray.register import members, signature_text
 from .symbol import Symbol
 
 __all__ = ["function", "lookup", "members"]
+
+#: Prefixes of operators that automatic names leave out, as MXNet's name spaces do.
+_STRIPPED = tuple(PREFIXES[space] for space in ("contrib", "linalg", "image", "sparse"))
 
 _made: dict[str, Callable[..., Any]] = {}
 
@@ -28,9 +31,10 @@ def function(name: str) -> Callable[..., Any]:
         given = {k: v for k, v in kwargs.items() if v is not _Null}
         if given.get("ctx") is not None:
             given["ctx"] = str(given["ctx"])
-        return compose(Symbol, called, args, given, name, attr)
+        return compose(Symbol, called, args, given, name, attr, hint)
 
     called = name
+    hint = next((name.removeprefix(p) for p in _STRIPPED if name.startswith(p)), name)
     call.__name__ = call.__qualname__ = name
     call.__doc__ = f"{name}{signature_text(op)}\n\n{op.doc}"
     call.__module__ = "gluon_onnx.symbol"

@@ -86,6 +86,9 @@ def _slopes(g: Builder, gamma: Tensor, data: Tensor) -> Tensor:
     raise ShapeError(f"argument 'gamma': expected shape (1,) or ({data.dims[1]},), got {gamma.dims}")
 
 
+leaky_relu.inits = {"gamma": '["Constant", {"value": 0.25}]'}
+
+
 @leaky_relu.infer_shape
 def _(s: ShapeContext, a: Any) -> None:
     data = s["data"] if s["data"] is not None else s[0]

@@ -368,3 +368,4 @@ def batch_norm_v1(
 for _op in (batch_norm, batch_norm_with_relu, sync_batch_norm, batch_norm_v1):
     _op.infer_shape(_shape)
     _op.infer_type(_type)
+    _op.inits = {"moving_mean": '["zero", {}]', "moving_var": '["one", {}]'}

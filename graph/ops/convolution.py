@@ -53,6 +53,13 @@ def _present(a: Any) -> list[str]:
     return ["data", "weight"] if a.no_bias else ["data", "weight", "bias"]
 
 
+def _check_groups(num_filter: int, num_group: int, channels: DimLike | None) -> None:
+    """Raise where `num_group` groups of equal size cannot be made."""
+    for what, n in (("num_filter", num_filter), ("the number of channels", channels)):
+        if num_group < 1 or (isinstance(n, int) and n % num_group):
+            raise ShapeError(f"parameter 'num_group': expected a divisor of {what}, which is {n}, got {num_group}")
+
+
 def _check(data: Tensor, weight: Tensor, weight_dims: Sequence[DimLike], rank: int) -> None:
     if data.ndim != rank + 2:
         raise ShapeError(
@@ -90,6 +97,7 @@ def convolution(
     """
     rank = len(kernel)
     x, w = channels_first(g, data, layout), channels_first(g, weight, layout)
+    _check_groups(num_filter, num_group, x.dims[1])
     _check(x, w, [num_filter, x.dims[1] // num_group, *kernel], rank)
     pads = per_axis(pad, rank, 0, "pad")
     y = g.op(
@@ -114,6 +122,7 @@ def _(s: ShapeContext, a: Any) -> None:
         s.set("data", _data_of_output(out, a, last))
         data = s["data"]
     channels = None if data is None else data[-1] if last else data[1]
+    _check_groups(a.num_filter, a.num_group, channels)
     shape = (None if channels is None else channels // a.num_group, *a.kernel)
     s.set("weight", (a.num_filter, *shape[1:], shape[0]) if last else (a.num_filter, *shape))
     s.set("bias", (a.num_filter,))
@@ -235,6 +244,7 @@ def deconvolution(
     """
     rank = len(kernel)
     x, w = channels_first(g, data, layout), channels_first(g, weight, layout)
+    _check_groups(num_filter, num_group, x.dims[1])
     _check(x, w, [x.dims[1], num_filter // num_group, *kernel], rank)
     strides, dilations = per_axis(stride, rank, 1, "stride"), per_axis(dilate, rank, 1, "dilate")
     pads, extra = per_axis(pad, rank, 0, "pad"), per_axis(adj, rank, 0, "adj")
@@ -268,6 +278,7 @@ def _(s: ShapeContext, a: Any) -> None:
     last = is_channels_last(a.layout)
     data = s["data"]
     channels = None if data is None else data[-1] if last else data[1]
+    _check_groups(a.num_filter, a.num_group, channels)
     filters = a.num_filter // a.num_group
     s.set("weight", (channels, *a.kernel, filters) if last else (channels, filters, *a.kernel))
     s.set("bias", (a.num_filter,))

@@ -127,6 +127,9 @@ def upsampling(
     return total
 
 
+upsampling.inits = {"weight": '["bilinear", {}]'}
+
+
 def _bilinear(g: Builder, data: Tensor, weight: Tensor, *, scale: int) -> Tensor:
     kernel, pad = 2 * scale - scale % 2, scale // 2
     channels = data.dims[1]

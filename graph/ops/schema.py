@@ -15,6 +15,7 @@ from ..errors import AttributeParseError
 __all__ = [
     "Attrs",
     "DType",
+    "ELEMENT_TYPES",
     "Floats",
     "Ints",
     "OptInts",
@@ -34,7 +35,7 @@ OptInts = tuple[int | None, ...]  # entries may be None (slices)
 # A number that does not change what is compiled: an eager call passes it as an input of the program.
 Scalar = Annotated[float, "dynamic"]
 
-_DTYPES = {
+ELEMENT_TYPES = {
     "float32",
     "float64",
     "float16",
@@ -143,9 +144,9 @@ def _str(value: Any) -> str:
 
 def _dtype(value: Any) -> str:
     name = value if isinstance(value, str) else np.dtype(value).name
-    if name not in _DTYPES:
+    if name not in ELEMENT_TYPES:
         name = np.dtype(name).name
-        if name not in _DTYPES:
+        if name not in ELEMENT_TYPES:
             raise ValueError(name)
     return name
 

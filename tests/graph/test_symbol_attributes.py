@@ -12,6 +12,6 @@ def test_training_hints_of_an_operator_are_attributes_of_it_and_of_the_variables
     hints = {"__lr_mult__": "0", "lr_mult": "0", "__wd_mult__": "0.5", "wd_mult": "0.5"}
     assert net.attr_dict() == {
         "fc": {**hints, "num_hidden": "3"},
-        "fc_weight": hints,
+        "fc_weight": {**hints, "num_hidden": "3"},
         "b": {"__lr_mult__": "2.0", "lr_mult": "2.0"},
     }

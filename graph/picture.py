@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 __all__ = ["Arrow", "Box", "Picture", "color_of", "is_weight", "label_of", "repeated_names"]
@@ -81,25 +81,38 @@ def color_of(operator: str) -> str:
     return _FAMILIES.get(operator, OTHER) if operator else INPUT
 
 
-def label_of(operator: str, attributes: Mapping[str, str], name: str) -> str:
-    """What is written in the box of an operator: for the usual layers the operator with its sizes, else the name."""
+def label_of(
+    operator: str, attributes: Mapping[str, str], name: str, weight: Sequence[int] | None = None
+) -> str:
+    """What is written in the box of an operator: for the usual layers the operator with its sizes, else the name.
+
+    Parameters
+    ----------
+    weight : shape of its first parameter, which tells the filters of ONNX's operators.
+    """
 
     def sizes(*keys: str, missing: str) -> str:
         text = next((attributes[k] for k in keys if k in attributes), None)
         return missing if text is None else "x".join(re.findall(r"\d+", text))
 
-    if operator == "Convolution":
-        kernel, stride = sizes("kernel", missing="?"), sizes("stride", missing="1")
-        return f"Convolution\n{kernel}/{stride}, {attributes.get('num_filter', '?')}"
+    kernel, stride = sizes("kernel", "kernel_shape", missing="[]"), sizes("stride", "strides", missing="1")
+    if operator in ("Convolution", "Deconvolution"):
+        return f"{operator}\n{kernel}/{stride}, {attributes.get('num_filter', '?')}"
+    if operator in ("Conv", "ConvTranspose") and weight is not None and len(weight) > 2:
+        filters = weight[0] if operator == "Conv" else weight[1]
+        return f"{operator}\n{'x'.join(map(str, weight[2:]))}/{stride}, {filters}"
     if operator == "FullyConnected":
         return f"FullyConnected\n{attributes.get('num_hidden', '?')}"
+    if operator == "Gemm" and weight is not None and len(weight) == 2:
+        return f"Gemm\n{weight[attributes.get('transB', '0') != '1']}"
     if operator == "Activation":
         return f"Activation\n{attributes.get('act_type', '?')}"
     if operator == "LeakyReLU":
         return f"LeakyReLU\n{attributes.get('act_type', 'Leaky')}"
     if operator == "Pooling":
-        kernel, stride = sizes("kernel", missing="[]"), sizes("stride", missing="1")
         return f"Pooling\n{attributes.get('pool_type', 'max')}, {kernel}/{stride}"
+    if operator in ("MaxPool", "AveragePool"):
+        return f"{operator}\n{kernel}/{stride}"
     if operator == "Custom":
         return attributes.get("op_type", name)
     return name

@@ -119,6 +119,22 @@ COMMANDS: dict[str, Entry] = {
             "gluon-onnx extract model.onnx --from relu1 --to relu5 -o middle.onnx",
         ),
     ),
+    "plot": Entry(
+        "plot",
+        "draw a model: a page with zoom, search and details of every node, or a picture by Graphviz",
+        (
+            "gluon-onnx plot model-symbol.json -o model.html",
+            "gluon-onnx plot model.onnx --input data:1x3x224x224 -o model.svg",
+        ),
+    ),
+    "check": Entry(
+        "check",
+        "tell what of a model cannot be read, converted or run, all at once",
+        (
+            "gluon-onnx check model-symbol.json",
+            "gluon-onnx check model.onnx --provider cuda --opset 18",
+        ),
+    ),
     "doctor": Entry(
         "doctor",
         "tell which versions, devices and libraries are here, what is missing and how to get it",

@@ -50,14 +50,12 @@ def main() -> None:
                 "LeNet step, batch 64 (ms)", compare(peers, "LeNet step, batch 64", args.rounds, seconds=0.5)
             )
         )
-        with Peer("ours", threads=args.threads) as bare:
-            times: dict[str, list[float]] = {"ours": [], "bare": []}
-            peers["ours"].ask(prepare="ResNet-18 inference", seconds=0.5)
-            bare.ask(prepare="ResNet-18 inference, bare", seconds=0.5)
-            for _ in range(args.rounds):
-                times["ours"].append(peers["ours"].ask(run="ResNet-18 inference")["cpu"])
-                times["bare"].append(bare.ask(run="ResNet-18 inference, bare")["cpu"])
-            rows.append(_row("ResNet-18 inference, batch 1 (ms)", times))
+        peers = {
+            "ours": peers["ours"],
+            "bare": stack.enter_context(Peer("bare", threads=args.threads)),
+        }
+        times = compare(peers, "ResNet-18 inference", args.rounds, seconds=0.5)
+        rows.append(_row("ResNet-18 inference, batch 1 (ms)", times))
     print(json.dumps(rows, indent=1)) if args.json else print_table(rows)
 
 

@@ -7,3 +7,5 @@ import models_torch
 _MODELS = models_torch.cases()
 
 CASES = {**_MODELS, "LeNet step, batch 64": _MODELS["lenet"]}
+
+find = CASES.get

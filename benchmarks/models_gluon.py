@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import math
 from collections.abc import Callable
 from typing import Any
@@ -142,6 +143,17 @@ def classes(count: int, *shape: int) -> Array:
 def zoo(name: str) -> Callable[[Any], Any]:
     """A net of the model zoo."""
     return lambda mx: getattr(mx.gluon.model_zoo.vision, name)()
+
+
+def pretrained(mx: Any, case: str) -> tuple[str, Any]:
+    """Symbol file and input of the case ``pretrained FILE-symbol.json@1x3x224x224``."""
+    path, _, shape = case.removeprefix("pretrained ").rpartition("@")
+    return path, mx.nd.array(values(*map(int, shape.split("x")))())
+
+
+def params_of(path: str) -> str:
+    """The newest parameters beside a symbol file."""
+    return max(glob.glob(glob.escape(path.removesuffix("-symbol.json")) + "-[0-9]*.params"))
 
 
 def cases(mx: Any) -> dict[str, Callable[[], Step]]:

@@ -14,25 +14,26 @@ from onnx import numpy_helper
 from gluon_onnx.graph.builder import IR_VERSION, OPSET
 
 #: Operators that onnx tests. Those of a newer onnx go into the row "others".
-OPERATORS = """
+_NAMES = """
 Abs Acos Acosh Adam Adagrad Add AffineGrid And ArgMax ArgMin ArrayFeatureExtractor Asin Asinh Atan Atanh Attention
 AveragePool BatchNormalization Bernoulli Binarizer BitCast BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor
 BlackmanWindow Cast CastLike CausalConvWithState Ceil Celu CenterCropPad Clip Col2Im Compress Concat Constant
-ConstantOfShape Conv ConvInteger ConvTranspose Cos Cosh CumProd CumSum DFT DeformConv DepthToSpace DequantizeLinear Det
-Div Dropout DynamicQuantizeLinear Einsum Elu Equal Erf Exp Expand EyeLike FlexAttention Flatten Floor GRU Gather
-GatherElements GatherND Gelu Gemm GlobalAveragePool GlobalMaxPool Greater GreaterOrEqual GridSample GroupNormalization
-HammingWindow HannWindow HardSigmoid HardSwish Hardmax Identity If ImageDecoder InstanceNormalization IsInf IsNaN LRN
-LSTM LabelEncoder LayerNormalization LeakyRelu Less LessOrEqual LinearAttention Log LogSoftmax Loop LpNormalization
-LpPool MatMul MatMulInteger Max MaxPool MaxUnpool Mean MeanVarianceNormalization MelWeightMatrix Min Mish Mod Momentum
-Mul Neg NegativeLogLikelihoodLoss NonMaxSuppression NonZero Not OneHot OptionalGetElement OptionalHasElement Or PRelu
-Pad Pow QLinearConv QLinearMatMul QuantizeLinear RMSNormalization RNN Range Reciprocal ReduceL1
-ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare RegexFullMatch
-Relu Reshape Resize ReverseSequence RoiAlign RotaryEmbedding Round STFT Scan Scatter ScatterElements ScatterND Selu
-SequenceInsert SequenceMap Shape Shrink Sigmoid Sign Sin Sinh Size Slice
-Softmax SoftmaxCrossEntropyLoss Softplus Softsign SpaceToDepth Split SplitToSequence Sqrt Squeeze StringConcat
-StringNormalizer StringSplit Sub Sum Swish Tan Tanh TensorScatter TfIdfVectorizer ThresholdedRelu Tile TopK Transpose
-TreeEnsemble Trilu Unique Unsqueeze Upsample Where Xor
-""".split()
+ConstantOfShape Conv ConvInteger ConvTranspose Cos Cosh CumProd CumSum DFT DeformConv DepthToSpace DequantizeLinear
+Det Div Dropout DynamicQuantizeLinear Einsum Elu Equal Erf Exp Expand EyeLike FlexAttention Flatten Floor GRU Gather
+GatherElements GatherND Gelu Gemm GlobalAveragePool GlobalMaxPool Greater GreaterOrEqual GridSample
+GroupNormalization HammingWindow HannWindow HardSigmoid HardSwish Hardmax Identity If ImageDecoder
+InstanceNormalization IsInf IsNaN LRN LSTM LabelEncoder LayerNormalization LeakyRelu Less LessOrEqual
+LinearAttention Log LogSoftmax Loop LpNormalization LpPool MatMul MatMulInteger Max MaxPool MaxUnpool Mean
+MeanVarianceNormalization MelWeightMatrix Min Mish Mod Momentum Mul Neg NegativeLogLikelihoodLoss NonMaxSuppression
+NonZero Not OneHot OptionalGetElement OptionalHasElement Or PRelu Pad Pow QLinearConv QLinearMatMul QuantizeLinear
+RMSNormalization RNN Range Reciprocal ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin
+ReduceProd ReduceSum ReduceSumSquare RegexFullMatch Relu Reshape Resize ReverseSequence RoiAlign RotaryEmbedding
+Round STFT Scan Scatter ScatterElements ScatterND Selu SequenceInsert SequenceMap Shape Shrink Sigmoid Sign Sin Sinh
+Size Slice Softmax SoftmaxCrossEntropyLoss Softplus Softsign SpaceToDepth Split SplitToSequence Sqrt Squeeze
+StringConcat StringNormalizer StringSplit Sub Sum Swish Tan Tanh TensorScatter TfIdfVectorizer ThresholdedRelu Tile
+TopK Transpose TreeEnsemble Trilu Unique Unsqueeze Upsample Where Xor
+"""
+OPERATORS = _NAMES.split()
 OTHERS = "others"
 
 

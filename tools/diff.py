@@ -192,8 +192,8 @@ def pair_layers(first: list[Layer], second: list[Layer]) -> list[tuple[Layer | N
             (n, m) for n, m in zip(free_a, free_b, strict=False) if first[n].operator == second[m].operator
         )
     else:
-        operators = [[first[n].operator for n in free_a], [second[m].operator for m in free_b]]
-        for block in SequenceMatcher(None, *operators, autojunk=False).get_matching_blocks():
+        ours, theirs = [first[n].operator for n in free_a], [second[m].operator for m in free_b]
+        for block in SequenceMatcher(None, ours, theirs, autojunk=False).get_matching_blocks():
             for step in range(block.size):
                 pairs[free_a[block.a + step]] = free_b[block.b + step]
     result: list[tuple[Layer | None, Layer | None]] = []
@@ -321,7 +321,7 @@ def report(
         parts.append(
             Grid(
                 ("name", "what", "A", "B", *numbers),
-                cells,
+                lines,
                 numbers,
                 title=f"Weights: {len(weights)} differences",
             )

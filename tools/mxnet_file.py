@@ -130,7 +130,8 @@ def _infer(
 ) -> dict[Entry, PartialShape]:
     """Shapes of all values, from those given, else from guesses."""
     stored = {name: parameter.shape for name, parameter in model.parameters.items()}
-    guesses = {name: guess_shape(symbol, name, stored) for name in inputs if name not in shapes}
+    declared = {node.name for node in symbol.nodes() if node.op is None and "__shape__" in node.attrs}
+    guesses = {n: guess_shape(symbol, n, stored) for n in inputs if n not in shapes and n not in declared}
     attempts = [{**{n: g.shape for n, g in guesses.items() if g.shape is not None}, **shapes}]
     if guesses:
         attempts.append(dict(shapes))

@@ -135,6 +135,14 @@ COMMANDS: dict[str, Entry] = {
             "gluon-onnx check model.onnx --provider cuda --opset 18",
         ),
     ),
+    "exec": Entry(
+        "execute",
+        "run a program written for MXNet, unchanged: import mxnet means this package in it",
+        (
+            "gluon-onnx exec train.py --epochs 3",
+            "gluon-onnx exec - < program.py",
+        ),
+    ),
     "doctor": Entry(
         "doctor",
         "tell which versions, devices and libraries are here, what is missing and how to get it",

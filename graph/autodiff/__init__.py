@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import importlib
+from typing import TYPE_CHECKING, Any
 
 from .engine import Pair, differentiable, rule, split, vjp
-from .transform import differentiate
+
+if TYPE_CHECKING:
+    from .transform import differentiate
 
 __all__ = ["Pair", "differentiable", "differentiate", "rule", "split", "vjp"]
 
@@ -24,3 +27,11 @@ for _name in (
     "sampling",
 ):
     importlib.import_module(f"{__name__}.rules.{_name}")
+
+
+def __getattr__(name: str) -> Any:
+    if name == "differentiate":  # on first use: it needs the reader of models, which needs the operators
+        from .transform import differentiate
+
+        return differentiate
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -304,6 +304,8 @@ def simple_bind(
     ------
     MXNetError : a shape cannot be inferred, or differs from that of the array to share.
     """
+    # MXNet passes over what is no shape: programs hand on options of other versions (``force_rebind``).
+    shapes = {name: shape for name, shape in shapes.items() if isinstance(shape, tuple | list)}
     arg_shapes, _, aux_shapes = symbol.infer_shape(**shapes)
     names, aux_names = symbol.list_arguments(), symbol.list_auxiliary_states()
     if arg_shapes is None:

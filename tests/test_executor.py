@@ -20,3 +20,10 @@ def test_backward_follows_any_forward(is_train: bool) -> None:
     executor.backward([nd.array([1.0, 10.0])])
     np.testing.assert_array_equal(output.asnumpy(), [3, 8])
     np.testing.assert_array_equal([g.asnumpy() for g in grads], [[3, 40], [1, 20]])
+
+
+def test_simple_bind_passes_over_what_is_no_shape() -> None:
+    """As in MXNet: ``force_rebind`` is an option of its version 2 that programs for both hand on."""
+    symbol = mx.sym.Variable("x") * 2
+    executor = symbol.simple_bind(mx.cpu(), x=(2, 3), force_rebind=True)
+    assert executor.forward()[0].shape == (2, 3)

@@ -45,6 +45,14 @@ def _expand(
     g: Builder, x: Tensor, gamma: Tensor, beta: Tensor, *, axis: int, eps: float, fix_gamma: int
 ) -> tuple[Tensor, ...]:
     """(result, mean, variance) with the statistics of the batch."""
+    if axis == 1 and x.dt == np.float32:
+        # ONNX Runtime may write the statistics over the buffers of the running ones, which must be nobody else's:
+        # zeros that are computed, and with momentum 0 have no influence.
+        zeros = beta - beta, gamma - gamma
+        scale = g.fill(gamma.dims, 1, x.dt) if fix_gamma else gamma
+        return g.multi(
+            "BatchNormalization", 3, x, scale, beta, *zeros, epsilon=eps, momentum=0.0, training_mode=1
+        )
     axes = _others(x, axis)
     mean = g.reduce("Mean", x, axes)
     centred = x - _along(g, mean, x, axis)
@@ -303,9 +311,9 @@ def sync_batch_norm(
     use_global_stats=False, output_mean_var=False, ndev=1, key)
 
     BatchNorm over axis 1. A program runs on one device, so that the statistics are those of its batch, whatever
-    `ndev` and `key` say.
+    `ndev` and `key` say. With `output_mean_var` mean and variance are further results.
     """
-    results = normalize(
+    results = _normalized(
         g,
         data,
         gamma,

@@ -54,7 +54,7 @@ def build(mx: Any, name: str) -> Any:
             net.add(
                 nn.Conv2D(8, 3, padding=1, use_bias=False),
                 nn.BatchNorm(),
-                nn.Activation("relu"),
+                nn.Activation("softrelu"),
                 residual(mx),
                 nn.GlobalAvgPool2D(),
                 nn.Dense(10),
@@ -63,7 +63,11 @@ def build(mx: Any, name: str) -> Any:
 
 
 def residual(mx: Any) -> Any:
-    """A residual block of two convolutions with BatchNorm."""
+    """A residual block of two convolutions with BatchNorm.
+
+    Its activations are smooth: with "relu" one bit of rounding moves MXNet's own curves by up to 7 %, because an
+    element now and then lies so close to zero that its slope depends on it.
+    """
     nn = mx.gluon.nn
 
     class Residual(mx.gluon.HybridBlock):  # type: ignore[misc, name-defined]
@@ -75,13 +79,13 @@ def residual(mx: Any) -> Any:
                     self.body.add(
                         nn.Conv2D(8, 3, padding=1, use_bias=False),
                         nn.BatchNorm(),
-                        nn.Activation("relu"),
+                        nn.Activation("softrelu"),
                         nn.Conv2D(8, 3, padding=1, use_bias=False),
                         nn.BatchNorm(),
                     )
 
         def hybrid_forward(self, F: Any, x: Any) -> Any:
-            return F.relu(x + self.body(x))
+            return F.Activation(x + self.body(x), act_type="softrelu")
 
     return Residual()
 

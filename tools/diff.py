@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .model_file import Layer, ModelFile, Parameter, open_path, parse_inputs
+from .model_file import Layer, ModelFile, Parameter, Tensor, open_path, parse_inputs
 from .outcome import CommandError, ExitCode
 from .tables import Facts, Grid, Report, add_format_argument, emit, shape_text
 
@@ -115,21 +115,25 @@ def run(args: argparse.Namespace) -> ExitCode:
     weights = []
     if args.only in (None, "weights"):
         if bool(first.parameters) != bool(second.parameters):
-            notes.append(f"{(second if first.parameters else first).path} has no weights")
-        weights = compare_weights(first.parameters, second.parameters, names, args.tolerance)
+            notes.append(
+                f"weights were not compared: {(second if first.parameters else first).path} has none"
+            )
+        else:
+            weights = compare_weights(first.parameters, second.parameters, names, args.tolerance)
     emit(report(first, second, changes, weights, notes), args.format)
     return ExitCode.CHECK_FAILED if changes or weights else ExitCode.OK
 
 
 def compare_interfaces(first: ModelFile, second: ModelFile) -> list[Change]:
     """Differences of inputs and outputs, which are paired in order, and of operator sets."""
+    alike = (first.symbol is None) == (second.symbol is None)
     changes = []
     for part, ours, theirs in (
         ("input", first.inputs, second.inputs),
         ("output", first.outputs, second.outputs),
     ):
         for a, b in zip_longest(ours, theirs):
-            if a != b:
+            if a is None or b is None or not agree(a, b, named=alike):
                 texts = [
                     None if t is None else f"{t.name} {t.dtype or '?'} {shape_text(t.shape)}" for t in (a, b)
                 ]
@@ -140,6 +144,26 @@ def compare_interfaces(first: ModelFile, second: ModelFile) -> list[Change]:
             if versions[0] != versions[1]:
                 changes.append(Change("opset", domain, *(None if v is None else str(v) for v in versions)))
     return changes
+
+
+def agree(a: Tensor, b: Tensor, named: bool) -> bool:
+    """Whether two values may be the same: what one file does not tell is no difference.
+
+    Parameters
+    ----------
+    named : names of dimensions count; otherwise they are open.
+    """
+    if a.name != b.name or (a.dtype and b.dtype and a.dtype != b.dtype):
+        return False
+    if a.shape is None or b.shape is None:
+        return True
+    if len(a.shape) != len(b.shape):
+        return False
+    known = (int, str) if named else int
+    return all(
+        x == y or not (isinstance(x, known) and isinstance(y, known))
+        for x, y in zip(a.shape, b.shape, strict=True)
+    )
 
 
 def compare_graphs(first: ModelFile, second: ModelFile) -> tuple[list[Change], dict[str, str]]:
@@ -168,6 +192,8 @@ def compare_graphs(first: ModelFile, second: ModelFile) -> tuple[list[Change], d
         if tuple(names.get(name, name) for name in a.inputs) != b.inputs:
             changes.append(Change("wiring", a.name, ", ".join(a.inputs), ", ".join(b.inputs)))
         x, y = canonical(a, first), canonical(b, second)
+        if x is None or y is None:
+            x, y = a.attributes, b.attributes
         changes += [
             Change("attribute", f"{a.name}.{key}", x.get(key), y.get(key))
             for key in sorted({*x, *y})
@@ -204,8 +230,8 @@ def pair_layers(first: list[Layer], second: list[Layer]) -> list[tuple[Layer | N
     return result
 
 
-def canonical(layer: Layer, model: ModelFile) -> dict[str, str]:
-    """Attributes in a form in which equal values are equal texts: MXNet's with their defaults."""
+def canonical(layer: Layer, model: ModelFile) -> dict[str, str] | None:
+    """Attributes in a form in which equal values are equal texts: MXNet's with their defaults; None if faulty."""
     if model.symbol is None:
         return layer.attributes
     from ..graph.errors import GraphError
@@ -214,8 +240,8 @@ def canonical(layer: Layer, model: ModelFile) -> dict[str, str]:
     try:
         op = find(layer.operator)
         parsed = op.parse({k: v for k, v in layer.attributes.items() if k in op.params}).values
-    except GraphError:  # a node with a fault: its attributes as they are in the file
-        return layer.attributes
+    except GraphError:
+        return None
     hidden = {k: v for k, v in layer.attributes.items() if k not in op.params}
     return {**{key: str(value) for key, value in parsed.items()}, **hidden}
 

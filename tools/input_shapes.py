@@ -87,7 +87,14 @@ def find_inputs(symbol: Symbol, whole: Symbol, stored: Mapping[str, object]) -> 
                     read_as.setdefault(source.name, set()).add(role)
     labels = [name for name in symbol.list_labels() if name not in stored]
     free = [name for name in whole.list_inputs() if name not in stored and name not in labels]
-    return [name for name in free if not read_as.get(name, {"data"}) <= LEARNT], labels
+    return [name for name in free if not _is_learnt(name, read_as.get(name, set()))], labels
+
+
+def _is_learnt(name: str, roles: set[str]) -> bool:
+    """Whether a variable is a weight, by what it is read as, or if its readers are not known by its name."""
+    if roles:
+        return roles <= LEARNT
+    return name.endswith(tuple(f"_{role}" for role in (*LEARNT, "running_mean", "running_var")))
 
 
 def channels_last(attrs: Any) -> bool:

@@ -330,7 +330,7 @@ def ask(tensor: Tensor) -> str:
     """A request for the shape of an input."""
     from .tables import shape_text
 
-    if tensor.shape is None:
+    if not tensor.shape or tensor.shape == (None,):
         known, example = "", "SHAPE"
     else:
         letters = iter("HWDABCEFG")

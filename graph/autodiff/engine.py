@@ -18,6 +18,7 @@ import onnx_ir as ir
 from ..builder import CUSTOM_DOMAIN, Builder, CustomFunction, Tensor
 from ..errors import GraphError, NotDifferentiableError
 from ..program import RANDOM_KEY, Program, finish, open_inputs, reads
+from .constant import NOT_DIFFERENTIABLE
 
 __all__ = ["Gradient", "Pair", "differentiable", "joint", "rule", "split", "through", "through_expansion", "vjp"]
 
@@ -35,7 +36,7 @@ class WithCaptured:
 Rule = Callable[..., Sequence[Gradient] | Gradient | WithCaptured]
 
 _RULES: dict[tuple[str, str], Rule] = {}
-_STOPS: set[tuple[str, str]] = set()
+_STOPS: set[tuple[str, str]] = {("", op_type) for op_type in NOT_DIFFERENTIABLE}
 
 
 def rule(*op_types: str, domain: str = "") -> Callable[[Rule], Rule]:
@@ -51,8 +52,13 @@ def rule(*op_types: str, domain: str = "") -> Callable[[Rule], Rule]:
     return register
 
 
-def stops(*op_types: str, domain: str = "") -> None:
-    """Declare that no gradient passes through operators (integer or piecewise constant results)."""
+def is_stop(node: ir.Node) -> bool:
+    """Whether no gradient passes through a node."""
+    return (node.domain, node.op_type) in _STOPS
+
+
+def stops(*op_types: str, domain: str) -> None:
+    """Declare that no gradient passes through operators of a domain beside ONNX's own."""
     _STOPS.update((domain, op_type) for op_type in op_types)
 
 
@@ -126,7 +132,8 @@ def _apply(
         where = node.metadata_props.get("node")
         raise NotDifferentiableError(
             f"no gradient rule for the ONNX operator {node.op_type!r}"
-            + (f" (in node {where!r})" if where else "")
+            + (f" (in node {where!r})" if where else ""),
+            node,
         )
     given = [dy if dy is not None or not v.name else None for dy, v in zip(dys, node.outputs, strict=True)]
     result = function(g, node, *given)

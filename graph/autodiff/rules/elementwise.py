@@ -8,47 +8,7 @@ from collections.abc import Callable
 import onnx_ir as ir
 
 from ...builder import Builder, Tensor
-from ..engine import Gradient, attribute, rule, stops, tensor
-
-stops(
-    "Equal",
-    "Greater",
-    "GreaterOrEqual",
-    "Less",
-    "LessOrEqual",
-    "And",
-    "Or",
-    "Xor",
-    "Not",
-    "IsNaN",
-    "IsInf",
-    "Shape",
-    "Size",
-    "ArgMax",
-    "ArgMin",
-    "NonZero",
-    "BitwiseAnd",
-    "BitwiseOr",
-    "BitwiseXor",
-    "BitwiseNot",
-    "BitShift",
-    "NonMaxSuppression",
-    "QuantizeLinear",
-    "DynamicQuantizeLinear",
-    "EyeLike",
-    "Floor",
-    "Ceil",
-    "Round",
-    "Sign",
-    "RandomNormalLike",
-    "RandomUniformLike",
-    "Bernoulli",
-    "Multinomial",
-    "ConstantOfShape",
-    "Range",
-    "Hardmax",
-)
-
+from ..engine import Gradient, attribute, rule, tensor
 
 def mask(g: Builder, condition: Tensor, like: Tensor) -> Tensor:
     """A boolean tensor as zeros and ones of the element type of `like`."""

@@ -99,6 +99,19 @@ def test_scan_of_symbolic_length() -> None:
         _check(program, _arrays(length))
 
 
+def test_scan_without_states() -> None:
+    """Only items, results, and a value of the graph around it."""
+    g = Builder()
+    x, w = g.input("x", np.float64, (3, 2)), g.input("w", np.float64, (2,))
+
+    def body(b: Builder, x: Tensor) -> Sequence[Tensor]:
+        return [b.op("Mul", b.op("Mul", x, x), w)]
+
+    _, (result,) = scan(g, body, [], [x])
+    random = np.random.RandomState(6)
+    _check(finish(g, [result]), [random.randn(3, 2), random.randn(2)])
+
+
 def test_gradient_of_a_scans_gradient() -> None:
     first = joint(_loop(3, False, True), [0, 3], [0, 1])
     random = np.random.RandomState(2)

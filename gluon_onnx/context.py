@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from contextvars import ContextVar, Token
 from typing import ClassVar, Self
 
 from ._runtime import devices
+from .graph.scopes import Nested
 
 __all__ = ["Context", "cpu", "cpu_pinned", "current_context", "gpu", "gpu_memory_info", "num_gpus"]
 
@@ -41,7 +41,7 @@ class Context(metaclass=_ContextType):
     devtype2str: ClassVar[dict[int, str]] = {1: "cpu", 2: "gpu", 3: "cpu_pinned", 5: "cpu_shared"}
     devstr2type: ClassVar[dict[str, int]] = {v: k for k, v in devtype2str.items()}
 
-    __slots__ = ("_tokens", "device_id", "device_typeid")
+    __slots__ = ("device_id", "device_typeid")
     device_id: int
     device_typeid: int
 
@@ -54,7 +54,6 @@ class Context(metaclass=_ContextType):
                     f"device_type: expected one of {list(self.devstr2type)}, got {device_type!r}"
                 )
             self.device_typeid, self.device_id = self.devstr2type[device_type], int(device_id)
-        self._tokens: list[Token[Context]] = []
 
     @property
     def device_type(self) -> str:
@@ -85,17 +84,17 @@ class Context(metaclass=_ContextType):
         return Context, (self.device_type, self.device_id)
 
     def __enter__(self) -> Self:
-        self._tokens.append(_current.set(self))
+        _current.push(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        _current.reset(self._tokens.pop())
+        _current.pop()
 
     def empty_cache(self) -> None:
         """Release cached memory. ONNX Runtime's arenas shrink by themselves; nothing to do."""
 
 
-_current: ContextVar[Context] = ContextVar("gluon_onnx_context", default=Context("cpu", 0))  # noqa: B039
+_current: Nested[Context] = Nested("gluon_onnx_context", Context("cpu", 0))
 
 
 def cpu(device_id: int = 0) -> Context:

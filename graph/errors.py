@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 __all__ = [
     "ArgumentError",
     "AttributeParseError",
+    "ExecutionError",
     "FormatError",
     "GraphError",
     "NeedsStaticShape",
@@ -65,8 +67,37 @@ class NeedsStaticShape(GraphError):
     """A rule needs the value of a dimension that is symbolic."""
 
 
+class ExecutionError(GraphError):
+    """A program failed while it ran.
+
+    Parameters
+    ----------
+    operator, node : the MXNet operator and the node of the symbol that it happened in; empty where it is not known.
+    reason : what went wrong.
+    block : the Gluon block that the node belongs to.
+    """
+
+    def __init__(self, operator: str, node: str, reason: str, block: str = "") -> None:
+        self.operator = operator
+        self.node = node
+        self.reason = reason
+        self.block = block
+        parts = (f"operator {operator}" if operator else "", f"node {node!r}" if node else "", block)
+        where = ", ".join(part for part in parts if part)
+        super().__init__(f"{where}: {reason}" if where else reason)
+
+
 class NotDifferentiableError(GraphError):
-    """A gradient was asked for through an operator that has none."""
+    """A gradient was asked for through an operator that has none.
+
+    Attributes
+    ----------
+    node : the node of the graph where that is known.
+    """
+
+    def __init__(self, message: str, node: Any = None) -> None:
+        super().__init__(message)
+        self.node = node
 
 
 class VerificationError(GraphError):

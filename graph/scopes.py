@@ -3,13 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from typing import Any, Generic, Self, TypeVar
 
-__all__ = ["AttrScope", "NameManager", "Prefix", "current_attributes", "current_names"]
+__all__ = ["AttrScope", "NameManager", "Nested", "Prefix", "current_attributes", "current_names"]
 
 
 T = TypeVar("T")
+
+
+class Nested(Generic[T]):
+    """The innermost of nested scopes, for each thread and task by itself.
+
+    What is entered holds no state of its own, so that threads can enter one object at the same time.
+    """
+
+    def __init__(self, name: str, outermost: T) -> None:
+        self._values: ContextVar[tuple[T, ...]] = ContextVar(name, default=(outermost,))
+
+    def get(self) -> T:
+        """The innermost."""
+        return self._values.get()[-1]
+
+    def set(self, value: T) -> None:
+        """Replace the innermost."""
+        self._values.set((*self._values.get()[:-1], value))
+
+    def push(self, value: T) -> None:
+        """Enter one more."""
+        self._values.set((*self._values.get(), value))
+
+    def pop(self) -> T:
+        """Leave the innermost."""
+        *outer, last = self._values.get()
+        self._values.set(tuple(outer))
+        return last
 
 
 class _Current(Generic[T]):
@@ -29,7 +57,6 @@ class NameManager:
 
     def __init__(self) -> None:
         self._counter: dict[str, int] = {}
-        self._tokens: list[Token[NameManager]] = []
 
     def get(self, name: str | None, hint: str) -> str:
         """`name` if given, else an automatic name that begins with `hint`."""
@@ -40,11 +67,11 @@ class NameManager:
         return f"{hint}{n}"
 
     def __enter__(self) -> Self:
-        self._tokens.append(_names.set(self))
+        _names.push(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        _names.reset(self._tokens.pop())
+        _names.pop()
 
 
 class Prefix(NameManager):
@@ -70,33 +97,29 @@ class AttrScope:
     ValueError : a value is not a string.
     """
 
-    current = _Current["AttrScope"](lambda: _attributes.get())
+    current = _Current["AttrScope"](lambda: _attributes.get()[0])
 
     def __init__(self, **kwargs: str) -> None:
         for key, value in kwargs.items():
             if not isinstance(value, str):
                 raise ValueError(f"attribute {key!r}: expected a string, got {value!r}")
         self._attr = kwargs
-        self._tokens: list[Token[AttrScope]] = []
-        self._outer: list[dict[str, str]] = []
 
     def get(self, attr: dict[str, Any] | None) -> dict[str, Any]:
-        """The scope's attributes, overridden by `attr`."""
-        return {**self._attr, **(attr or {})}
+        """The scope's attributes (those of outer scopes too, inside of it), overridden by `attr`."""
+        scope, merged = _attributes.get()
+        return {**(merged if scope is self else self._attr), **(attr or {})}
 
     def __enter__(self) -> Self:
-        self._outer.append(self._attr)
-        self._attr = {**_attributes.get()._attr, **self._attr}
-        self._tokens.append(_attributes.set(self))
+        _attributes.push((self, {**_attributes.get()[1], **self._attr}))
         return self
 
     def __exit__(self, *_: object) -> None:
-        _attributes.reset(self._tokens.pop())
-        self._attr = self._outer.pop()
+        _attributes.pop()
 
 
-_names: ContextVar[NameManager] = ContextVar("gluon_onnx_names", default=NameManager())  # noqa: B039 - shared on purpose
-_attributes: ContextVar[AttrScope] = ContextVar("gluon_onnx_attributes", default=AttrScope())  # noqa: B039
+_names: Nested[NameManager] = Nested("gluon_onnx_names", NameManager())
+_attributes: Nested[tuple[AttrScope, dict[str, str]]] = Nested("gluon_onnx_attributes", (AttrScope(), {}))
 
 
 def current_names() -> NameManager:
@@ -106,4 +129,4 @@ def current_names() -> NameManager:
 
 def current_attributes() -> AttrScope:
     """The innermost attribute scope."""
-    return _attributes.get()
+    return _attributes.get()[0]

@@ -29,6 +29,8 @@ __all__ = [
     "SymbolFunction",
 ]
 
+MAX_SIGNATURES = 1024  # of one function that are remembered
+
 Signature = tuple[tuple["np.dtype[Any]", tuple[int, ...]], ...]
 
 
@@ -93,6 +95,8 @@ class Function:
             with self._lock:
                 found = self._exact.get((signature, train)) or self._compile(signature, train)
                 self._exact[signature, train] = found
+                while len(self._exact) > MAX_SIGNATURES:
+                    del self._exact[next(iter(self._exact))]
         return found
 
     def specialize_exactly(self, signature: Signature, train: bool) -> Specialization:

@@ -16,7 +16,7 @@ import onnx_ir as ir
 import onnxruntime
 
 from ..graph.builder import Opaque, Tensor
-from ..graph.errors import GraphError
+from ..graph.errors import ExecutionError, GraphError
 from ..graph.program import Program
 from . import devices
 from .devices import Device
@@ -56,8 +56,8 @@ def _inner(session: onnxruntime.InferenceSession) -> Any:
 class Executable:
     """A program compiled for a device. Thread-safe.
 
-    The session is made on first use; when more than a few thousand are alive the least recently used one is
-    dropped and made again when needed.
+    The session is made on first use; when more than a few thousand are alive the oldest one that was not used
+    again since the last such search is dropped, and made again when needed.
     """
 
     def __init__(self, program: Program, device: Device) -> None:
@@ -67,6 +67,7 @@ class Executable:
         self.output_names = program.output_names
         self._on_gpu = device[0] == "gpu"
         self._session: Any = None
+        self._used = False  # again, since `_evict` last looked
         self._constants: list[Any] = []
         self._label: tuple[str, bool] | None = None
 
@@ -76,8 +77,8 @@ class Executable:
                 self._session = self._new_session(_options(self._small() or devices.forked))
                 key = id(self)
                 _live[key] = weakref.ref(self, lambda _: _live.pop(key, None))
-                while len(_live) > _MAX_SESSIONS:
-                    _drop(_live.popitem(last=False)[1]())
+                self._used = False
+                _evict()
             return self._session
 
     def _new_session(self, options: onnxruntime.SessionOptions) -> Any:
@@ -122,7 +123,11 @@ class Executable:
         if session is None:
             if trace.running:
                 return self._run_profiled(arrays)
-            session = self._session or self._make()
+            session = self._session
+            if session is None:
+                session = self._make()
+            else:
+                self._used = True
         if self._on_gpu:
             return self._run_bound(session, arrays)
         names = self.input_names
@@ -150,6 +155,7 @@ class Executable:
             session = self._session
             if session is None or trace.running:
                 return None
+            self._used = True
             try:
                 results: list[Raw] = _inner(session).run(outputs, {name: array}, None)
             except Exception as e:
@@ -194,17 +200,30 @@ class Executable:
         result: list[Raw] = binding.get_outputs()
         return result
 
-    def _translated(self, e: Exception) -> GraphError:
-        """ORT's error with the Symbol node that the failing ONNX node came from."""
+    def _translated(self, e: Exception) -> ExecutionError:
+        """ORT's error with the operator, and the node of the Symbol, that the failing ONNX node came from."""
         text = str(e)
-        for node in self.program.nodes:
+        reason = text.partition("Status Message: ")[2] or text
+        model, _ = self.program.detached(_LARGE)  # its nodes have the names that the session knows
+        for node in model.graph.node:
             if node.name and f"'{node.name}'" in text:
-                origin = node.metadata_props.get("node") or node.metadata_props.get("op")
-                if origin:
-                    return GraphError(
-                        f"in {origin!r} ({node.metadata_props.get('op', node.op_type)}): {text}"
-                    )
-        return GraphError(text)
+                notes = {note.key: note.value for note in node.metadata_props}
+                what = f"{reason} (ONNX operator {node.op_type})"
+                return ExecutionError(notes.get("op", ""), notes.get("node", ""), what)
+        name, single = label_of(self.program)
+        return ExecutionError(name if single else "", "", reason)
+
+
+def _evict() -> None:
+    """Drop sessions until there are not too many; one that was used since it was last looked at gets another turn."""
+    while len(_live) > _MAX_SESSIONS:
+        key, reference = _live.popitem(last=False)
+        executable = reference()
+        if executable is not None and executable._used:
+            executable._used = False
+            _live[key] = reference
+        else:
+            _drop(executable)
 
 
 def _drop(executable: Executable | None) -> None:

@@ -7,13 +7,13 @@ import re
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from contextvars import ContextVar, Token
 from typing import Any, Self
 
 from .. import initializer, ndarray
 from ..base import MXNetError
 from ..context import Context
-from ..graph.scopes import Prefix, current_names
+from ..graph.errors import ExecutionError
+from ..graph.scopes import Nested, Prefix, current_names
 from ..ndarray import NDArray
 from .parameter import Parameter
 from .parameter_dict import ParameterDict, _brief
@@ -25,12 +25,11 @@ __all__ = ["Block"]
 class _BlockScope:
     """Names the children and parameters of a block that are made inside."""
 
-    _current: ContextVar[_BlockScope | None] = ContextVar("gluon_onnx_block_scope", default=None)
+    _current: Nested[_BlockScope | None] = Nested("gluon_onnx_block_scope", None)
 
     def __init__(self, block: Block | None) -> None:
         self._block = block
         self._counter: dict[str, int] = {}
-        self._tokens: list[tuple[Token[_BlockScope | None], Prefix]] = []
 
     @staticmethod
     def create(prefix: str | None, params: ParameterDict | None, hint: str) -> tuple[str, ParameterDict]:
@@ -55,17 +54,15 @@ class _BlockScope:
     def __enter__(self) -> Self:
         if self._block is not None and self._block._empty_prefix:
             return self
-        names = Prefix(self._block.prefix if self._block is not None else "")
-        self._tokens.append((_BlockScope._current.set(self), names))
-        names.__enter__()
+        _BlockScope._current.push(self)
+        Prefix(self._block.prefix if self._block is not None else "").__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._block is not None and self._block._empty_prefix:
             return
-        token, names = self._tokens.pop()
-        names.__exit__()
-        _BlockScope._current.reset(token)
+        current_names().__exit__()
+        _BlockScope._current.pop()
 
 
 class Block:
@@ -383,10 +380,27 @@ class Block:
     def __call__(self, *args: Any) -> Any:
         for hook in list(self._forward_pre_hooks.values()):
             hook(self, args)
-        out = self.forward(*args)
+        try:
+            out = self.forward(*args)
+        except ExecutionError as e:
+            raise self._located(e) from e.__cause__
         for hook in list(self._forward_hooks.values()):
             hook(self, args, out)
         return out
+
+    def _located(self, error: ExecutionError) -> ExecutionError:
+        """The error with the innermost block that it happened in."""
+        if error.block:
+            return error
+        owner, inside = self, list[Block]([self])
+        while inside:
+            block = inside.pop()
+            inside.extend(block._children.values())
+            if len(block.prefix) > len(owner.prefix) and error.node.startswith(block.prefix):
+                owner = block
+        return ExecutionError(
+            error.operator, error.node, error.reason, f"block {owner.name!r} ({type(owner).__name__})"
+        )
 
     def forward(self, *args: Any) -> Any:
         """The computation; subclasses define it."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .._runtime import random_state
+from .._runtime import function, random_state
 from .._runtime.function import BakedFunction, Signature, SymbolFunction
 from .._runtime.session import Executable, Raw, raw_dtype, raw_shape, to_numpy
 from .._tape import Version, state
@@ -31,6 +31,14 @@ _BAKE_AFTER = 2  # inference calls with unchanged parameters before those of a b
 def _is_flat(structure: Structure) -> bool:
     """Whether a structure is a list of single tensors."""
     return isinstance(structure, list) and all(part == -1 for part in structure)
+
+
+def _shortened(structure: Structure) -> Structure:
+    """A structure of arguments without those at the end that are None, like defaults that are not given."""
+    if not isinstance(structure, list):
+        return structure
+    given = [i for i, part in enumerate(structure) if part is not None]
+    return structure[: given[-1] + 1] if given else []
 
 
 class _Inference:
@@ -75,8 +83,9 @@ class _Inference:
                 ctx = self.ctx
                 return [wrap(r, ctx) for r in results]
         found = self.run([raw])
-        executable, random, visible = self._executables[raw_dtype(raw), raw_shape(raw)]
-        direct = None if random or visible != len(executable.output_names) else executable.direct()
+        executable, random, visible = self._executables.get((raw_dtype(raw), raw_shape(raw)), (None, False, 0))
+        usable = executable is not None and not random and visible == len(executable.output_names)
+        direct = executable.direct() if executable is not None and usable else None
         self._last = None if direct is None else (raw.shape, raw.dtype, direct)
         return found
 
@@ -89,6 +98,8 @@ class _Inference:
             key = tuple([(raw_dtype(x), raw_shape(x)) for x in raws])
         found = self._executables.get(key)
         if found is None:
+            if len(self._executables) >= function.MAX_SIGNATURES:
+                self._executables = {}
             found = self._executables[key] = self._find(tuple((raw_dtype(x), raw_shape(x)) for x in raws))
         executable, random, visible = found
         if random:
@@ -196,13 +207,18 @@ class CompiledBlock:
 
         Raises
         ------
-        ValueError : the structure of the inputs is not that of the trace.
+        ValueError : the structure of the inputs is not that of the trace, or they are on several contexts.
         """
         flat, structure = flatten(args, "input")
-        if structure != self._in_format:
+        if structure != self._in_format and _shortened(structure) != _shortened(self._in_format):
             raise ValueError(
                 f"{self.name}: the nested structure of the inputs changed since the block was hybridized: "
                 f"{structure} instead of {self._in_format}"
+            )
+        contexts = {x.context for x in flat}
+        if len(contexts) > 1:
+            raise ValueError(
+                f"{self.name}: a hybridized block takes inputs of one context, got {sorted(map(str, contexts))}"
             )
         self.inputs = [(x.dtype, x.shape) for x in flat]
         ctx = flat[0].context

@@ -10,6 +10,8 @@ from .. import ndarray, symbol
 from .._runtime.function import SymbolFunction
 from .._tape import state
 from ..base import MXNetError
+from ..graph.errors import ExecutionError
+from ..monitor import watch
 from ..ndarray import NDArray
 from ..ndarray.dispatch import call
 from ..symbol import Symbol
@@ -168,7 +170,10 @@ class HybridBlock(Block):
     def __call__(self, *args: Any) -> Any:
         quick = self._quick
         if quick is not None and not self._forward_hooks and not self._forward_pre_hooks:
-            result = quick(args)
+            try:
+                result = quick(args)
+            except ExecutionError as e:
+                raise self._located(e) from e.__cause__
             if result is not None:
                 return result
         return super().__call__(*args)
@@ -234,7 +239,12 @@ class HybridBlock(Block):
     def register_op_hook(
         self, callback: Callable[[str, str, NDArray], None], monitor_all: bool = False
     ) -> None:
-        """Call ``callback(node name, operator name, array)`` for every operator of a compiled call."""
+        """Call ``callback(name, operator, array)`` for every output of an operator in a compiled call.
+
+        Parameters
+        ----------
+        monitor_all : also for the inputs of operators, called by node and argument.
+        """
         self._monitor = (callback, monitor_all)
         self._quick = None
         super().register_op_hook(callback, monitor_all)
@@ -242,19 +252,15 @@ class HybridBlock(Block):
     def _run_monitor(self, operands: dict[str, NDArray]) -> None:
         assert self._monitor is not None and self._graph is not None
         callback, everything = self._monitor
-        internals = self._graph[1].get_internals()
-        internals = Symbol([(node, i) for node, i in internals.heads if node.name not in self._labels])
-        function = SymbolFunction(internals, name=f"{self.name} monitor", labels=self._labels)
+        watched, names = watch(self._graph[1], everything, variables=False, labels=self._labels)
+        function = SymbolFunction(watched, name=f"{self.name} monitor", labels=self._labels)
         recording, state.recording = state.recording, False
         try:
             results = call(function, [operands[n].copy() for n in function.names], train=state.training)
         finally:
             state.recording = recording
-        for name, (node, _), x in zip(internals.list_outputs(), internals.heads, results, strict=True):
-            if node.op is not None:
-                callback(name, node.op.name, x)
-            elif everything:
-                callback(name, "null", x)
+        for (name, operator), x in zip(names, results, strict=True):
+            callback(name, operator, x)
 
     def _exported_arrays(self) -> tuple[Symbol, dict[str, NDArray]]:
         """The traced symbol and its parameters as ``arg:`` and ``aux:`` entries."""

@@ -13,6 +13,7 @@ from .autograd import _Scope
 from .base import MXNetError
 from .context import Context
 from .graph.errors import ArgumentError, ShapeError
+from .monitor import watch
 from .ndarray import NDArray
 from .ndarray.creation import zeros
 from .ndarray.dispatch import call
@@ -112,12 +113,19 @@ class Executor:
                     f"argument {name!r}: expected shape {arrays[name].shape}, got {tuple(value.shape)}"
                 )
             arrays[name][:] = value
-        self._outputs = self._run(is_train, recorded=is_train)
+        self._deliver(self._run(is_train, recorded=is_train))
         self._recorded = is_train
         if self._monitor is not None:
             views = {**{n: x.detach() for n, x in arrays.items()}, **self.aux_dict}
             self._run_monitor(views, is_train)
         return self._outputs
+
+    def _deliver(self, results: list[NDArray]) -> None:
+        """Put results into the arrays of the first forward: programs may hold on to them."""
+        if self._outputs is None:
+            self._outputs = results
+        for held, new in zip(self._outputs, results, strict=True):
+            held._raw, held._version, held._place = new._raw, new._version, new._place
 
     def _run(self, train: bool, recorded: bool) -> list[NDArray]:
         """Call the compiled symbol; `recorded` with the gradient arrays as the places of gradients."""
@@ -160,20 +168,24 @@ class Executor:
     def set_monitor_callback(
         self, callback: Callable[[str, NDArray], None], monitor_all: bool = False
     ) -> None:
-        """Call ``callback(name, array)`` with every internal output after each forward."""
+        """Call ``callback(name, array)`` with every output of an operator after each forward.
+
+        Parameters
+        ----------
+        monitor_all : also with the inputs of operators.
+        """
         self._monitor = (callback, monitor_all)
 
     def _run_monitor(self, views: Mapping[str, NDArray], is_train: bool) -> None:
         assert self._monitor is not None
         callback, everything = self._monitor
-        internals = self._symbol.get_internals()
-        function = SymbolFunction(internals, name="monitor")
+        watched, names = watch(self._symbol, everything, variables=True)
+        function = SymbolFunction(watched, name="monitor")
         detached = [views[n].copy() for n in function.names]
         with _Scope(False, is_train):
             results = call(function, detached, train=is_train, ctx=self._ctx)
-        for name, (node, _), x in zip(internals.list_outputs(), internals.heads, results, strict=True):
-            if everything or node.op is not None:
-                callback(name, x)
+        for (name, _), x in zip(names, results, strict=True):
+            callback(name, x)
 
     def copy_params_from(
         self,
@@ -200,7 +212,7 @@ class Executor:
     def reshape(
         self, partial_shaping: bool = False, allow_up_sizing: bool = False, **kwargs: Any
     ) -> Executor:
-        """An executor for other input shapes that shares the arrays whose shapes stay.
+        """An executor for other input shapes that shares the arrays whose shapes stay, and the memory of larger ones.
 
         Raises
         ------
@@ -225,8 +237,8 @@ class Executor:
                 raise MXNetError(
                     f"reshape: {name!r} grows from {x.shape} to {shape}; allow that with allow_up_sizing=True"
                 )
-            args.append(zeros(shape, self._ctx, x.dtype))
-            grads.append(None if g is None else zeros(shape, self._ctx, g.dtype))
+            args.append(self._part(x, shape))
+            grads.append(None if g is None else self._part(g, shape))
         aux = [
             x if x.shape == s else zeros(s, self._ctx, x.dtype)
             for x, s in zip(self.aux_arrays, aux_shapes, strict=True)
@@ -240,6 +252,13 @@ class Executor:
             aux,
             self.function,
         )
+
+    def _part(self, x: NDArray, shape: tuple[int, ...]) -> NDArray:
+        """An array of another shape: in the memory of `x` if it fits there, else zeros."""
+        n = int(np.prod(shape))
+        if x.context.on_gpu or n > x.size:
+            return zeros(shape, self._ctx, x.dtype)
+        return x.reshape((-1,))[:n].reshape(shape)
 
     def debug_str(self) -> str:
         """The nodes of the graph, one a line."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from . import ndarray
+from .graph.symbol import Entry
 from .ndarray import NDArray
+from .symbol import Symbol
 
-__all__ = ["Monitor"]
+__all__ = ["Monitor", "watch"]
 
 
 class Monitor:
@@ -99,6 +101,46 @@ class Monitor:
         """End collecting and log the statistics."""
         for step, name, text in self.toc():
             logging.info("Batch: %7d %-30s %s", step, name, text)
+
+
+def watch(
+    symbol: Symbol, everything: bool, variables: bool, labels: Collection[str] = ()
+) -> tuple[Symbol, list[tuple[str, str]]]:
+    """The values to show to a monitor of a symbol, as a symbol of their own, with names.
+
+    Parameters
+    ----------
+    everything : also the inputs of operators, called by node and argument.
+    variables : of these, the variables also by their own names.
+    labels : names of variables that are left out.
+
+    Returns
+    -------
+    (Symbol, list of (name, operator))
+        The operator of variables is "null".
+    """
+    entries: list[Entry] = []
+    rows: list[tuple[str, str]] = []
+    for node in symbol.nodes():
+        if node.op is None:
+            continue
+        if everything:
+            names = node.argument_names()
+            if node.op.elementwise and len(names) == 1:
+                names = ["input0"]  # MXNet's simple operators have no names for it
+            for argument, entry in zip(names, node.inputs, strict=True):
+                source = entry[0]
+                if source.name in labels and source.op is None:
+                    continue
+                if variables and source.op is None:
+                    entries.append(entry)
+                    rows.append((source.name, "null"))
+                entries.append(entry)
+                rows.append((f"{node.name}_{argument}", node.op.name))
+        outputs = node.output_names()
+        entries += [(node, i) for i in node.shown()]
+        rows += [(outputs[i], node.op.name) for i in node.shown()]
+    return Symbol(entries), rows
 
 
 def _root_mean_square(array: NDArray) -> Any:

@@ -27,3 +27,62 @@ def test_simple_bind_passes_over_what_is_no_shape() -> None:
     symbol = mx.sym.Variable("x") * 2
     executor = symbol.simple_bind(mx.cpu(), x=(2, 3), force_rebind=True)
     assert executor.forward()[0].shape == (2, 3)
+
+
+def test_outputs_are_the_same_arrays() -> None:
+    """A program may keep the outputs: they always hold the results of the last forward, as in MXNet."""
+    x = mx.sym.Variable("x")
+    executor = mx.sym.Group([x * 2, x + 1]).bind(mx.cpu(), {"x": nd.array([1.0])}, {"x": nd.zeros(1)})
+    kept = executor.outputs
+    assert executor.forward(is_train=True, x=nd.array([3.0])) is kept
+    executor.backward([nd.array([1.0]), nd.array([10.0])])
+    assert [y.asscalar() for y in kept] == [6, 4]
+    assert executor.grad_dict["x"].asscalar() == 12
+    executor.forward(x=nd.array([5.0]))
+    assert [y.asscalar() for y in kept] == [10, 6]
+
+
+def test_reshape_shares_memory() -> None:
+    """Smaller inputs and their gradients lie in the memory of the larger ones; parameters are the same arrays."""
+    fc = mx.sym.FullyConnected(mx.sym.Variable("x"), num_hidden=4, name="fc")
+    large = fc.simple_bind(mx.cpu(), x=(5, 3))
+    large.arg_dict["x"][:] = nd.arange(15).reshape((5, 3))
+    small = large.reshape(x=(2, 3))
+    np.testing.assert_array_equal(small.arg_dict["x"].asnumpy(), [[0, 1, 2], [3, 4, 5]])
+    small.arg_dict["x"][:] = -1
+    assert (large.arg_dict["x"].asnumpy()[:2] == -1).all()
+    assert small.arg_dict["fc_weight"] is large.arg_dict["fc_weight"]
+    with pytest.raises(mx.MXNetError, match=r"'x' grows from \(5, 3\) to \(6, 3\)"):
+        large.reshape(x=(6, 3))
+    larger = large.reshape(x=(6, 3), allow_up_sizing=True)
+    assert larger.arg_dict["x"].asnumpy().sum() == 0
+    with pytest.raises(mx.MXNetError, match="the shape of 'fc_weight', which was not given, changes"):
+        large.reshape(x=(2, 2))
+
+
+def test_monitor_all() -> None:
+    """Names of what a monitor sees, as MXNet gives them: variables, inputs of operators, outputs."""
+    x = mx.sym.Activation(mx.sym.Variable("x"), act_type="relu", name="act")
+    x = mx.sym.FullyConnected(x, num_hidden=1, no_bias=True, name="fc")
+    executor = x.simple_bind(mx.cpu(), x=(2, 2))
+    names: list[list[str]] = [[], []]
+    for everything in (False, True):
+        executor.set_monitor_callback(lambda name, _, to=names[everything]: to.append(name), everything)
+        executor.forward()
+    assert names == [
+        ["act_output", "fc_output"],
+        ["x", "act_input0", "act_output", "fc_data", "fc_weight", "fc_weight", "fc_output"],
+    ]
+
+
+def test_arrays_of_another_executor() -> None:
+    """`simple_bind` with `shared_exec`: all arguments of equal shape, or those that are named."""
+    fc = mx.sym.FullyConnected(mx.sym.Variable("x"), num_hidden=4, name="fc")
+    one = fc.simple_bind(mx.cpu(), x=(5, 3))
+    two = fc.simple_bind(mx.cpu(), x=(2, 3), shared_exec=one)
+    assert [a is b for a, b in zip(one.arg_arrays, two.arg_arrays, strict=True)] == [False, True, True]
+    assert [a is b for a, b in zip(one.grad_arrays, two.grad_arrays, strict=True)] == [False, True, True]
+    three = fc.simple_bind(mx.cpu(), x=(2, 3), shared_exec=one, shared_arg_names=["fc_bias"])
+    assert [a is b for a, b in zip(one.arg_arrays, three.arg_arrays, strict=True)] == [False, False, True]
+    with pytest.raises(mx.MXNetError, match=r"'x' has shape \(2, 3\) here, but \(5, 3\)"):
+        fc.simple_bind(mx.cpu(), x=(2, 3), shared_exec=one, shared_arg_names=["x"])

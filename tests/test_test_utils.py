@@ -453,3 +453,14 @@ def test_downloads_that_are_there_already(tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "file.txt").write_text("x")
     assert tu.download("http://localhost:1/file.txt") == "file.txt"
     assert tu.download("http://localhost:1/other", "file.txt", str(tmp_path)) == str(tmp_path / "file.txt")
+
+
+@pytest.mark.parametrize("place", [0, 100_000, 199_999])
+def test_large_arrays_are_compared_everywhere(place: int) -> None:
+    """Large arrays are compared in pieces."""
+    a = np.ones(200_000, "float32")
+    tu.assert_almost_equal(a, a.copy())
+    b = a.copy()
+    b[place] = 2
+    with pytest.raises(AssertionError, match=rf"Location of maximum error: \({place},\)"):
+        tu.assert_almost_equal(a, b)

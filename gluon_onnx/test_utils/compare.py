@@ -57,6 +57,9 @@ def same(a: Any, b: Any) -> bool:
     return bool(np.array_equal(to_numpy(a), to_numpy(b)))
 
 
+_CHUNK = 1 << 16  # elements
+
+
 def checkShapes(a: Any, b: Any) -> None:
     """Fail unless two arrays have the same shape.
 
@@ -80,7 +83,13 @@ def almost_equal(
     a, b = to_numpy(a), to_numpy(b)
     if not use_broadcast:
         checkShapes(a, b)
-    return bool(np.allclose(a, b, rtol=get_rtol(rtol), atol=get_atol(atol), equal_nan=equal_nan))
+    tolerances = get_rtol(rtol), get_atol(atol), equal_nan
+    if a.shape != b.shape or a.size <= _CHUNK or not (a.flags.c_contiguous and b.flags.c_contiguous):
+        return bool(np.allclose(a, b, *tolerances))
+    x, y = a.reshape(-1), b.reshape(-1)  # in pieces that stay in the cache: several times as fast
+    return all(
+        np.allclose(x[i : i + _CHUNK], y[i : i + _CHUNK], *tolerances) for i in range(0, x.size, _CHUNK)
+    )
 
 
 def locationError(a: Any, b: Any, index: Any, names: Sequence[str], maxError: bool = False) -> str:

@@ -480,7 +480,7 @@ def test_operator_hooks_are_called_without_their_labels(tmp_path: pathlib.Path) 
     seen: list[str] = []
     net.register_op_hook(lambda name, op, array: seen.append(name), monitor_all=True)
     net(x)
-    assert seen == ["data", "fc_weight", "fc_bias", "fc_output", "softmax_output"]
+    assert seen == ["fc_data", "fc_weight", "fc_bias", "fc_output", "softmax_data", "softmax_output"]
 
 
 def test_an_overridden_forward_is_called() -> None:

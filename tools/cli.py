@@ -119,6 +119,15 @@ COMMANDS: dict[str, Entry] = {
             "gluon-onnx extract model.onnx --from relu1 --to relu5 -o middle.onnx",
         ),
     ),
+    "convert": Entry(
+        "convert",
+        "convert MXNet's files to ONNX, and back where MXNet's operators can express the model; verifies",
+        (
+            "gluon-onnx convert model-symbol.json model-0000.params -o model.onnx --input data:1x3x224x224",
+            "gluon-onnx convert model-symbol.json -o model.onnx --opset 18 --dtype float16",
+            "gluon-onnx convert model.onnx -o model-symbol.json",
+        ),
+    ),
     "plot": Entry(
         "plot",
         "draw a model: a page with zoom, search and details of every node, or a picture by Graphviz",

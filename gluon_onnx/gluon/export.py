@@ -30,12 +30,16 @@ if TYPE_CHECKING:
     from .block import Block
     from .hybrid_block import HybridBlock
 
-__all__ = ["ExportOptions", "Exported", "export_block"]
+__all__ = ["ExportDiffers", "ExportOptions", "Exported", "export_block"]
 
 Array = np.ndarray[Any, Any]
 Arrays = Mapping[str, Array]
 
 _TOLERANCES = {"float32": 1e-4, "float16": 2e-2, "int8": 0.25}
+
+
+class ExportDiffers(MXNetError):
+    """The outputs of a model that was written are not those of the block."""
 
 
 @dataclass
@@ -371,14 +375,14 @@ class _Export:
         for trial, found in zip(trials, run_file(path, feeds), strict=True):
             for name, got, expected in zip(names, found, self._expected(trial), strict=True):
                 if got.shape != expected.shape:
-                    raise MXNetError(
+                    raise ExportDiffers(
                         f"output {name!r} of the exported model has shape {got.shape}, not {expected.shape}"
                     )
                 worst = max(worst, _difference(got, expected, bool(self.options.quantize)))
         if self.random:
             return None
         if not worst <= tolerance:
-            raise MXNetError(
+            raise ExportDiffers(
                 f"{os.path.basename(path)}: the outputs of the exported model are not the block's: relative difference "
                 f"{worst:.3g}, tolerance {tolerance:g}; nothing was written"
             )

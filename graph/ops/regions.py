@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -264,92 +264,101 @@ def psroi_pooling(
 region_shapes(psroi_pooling, 5, lambda a: (a.pooled_size,) * 2, lambda a: a.output_dim)
 
 
-class _Crops:
-    """The maxima over the bins of each region, region by region.
+class _Bins:
+    """The bins of all regions, and their maxima, region by region.
 
-    Each region is cut out of its image; then the maximum over the columns of each bin, and over its rows, is taken.
+    The maximum over the columns of each bin is taken first, then that over its rows.
     """
 
     def __init__(self, g: Builder, data: Tensor, image: Tensor, bounds: Sequence[Tensor]) -> None:
-        self.g, self.data = g, data
+        self.g, self.dims = g, data.dims
         batch, _, height, width = data.dims
+        self.pixels = g.transpose(data, [0, 2, 3, 1])
         known = g.op("And", g.op("GreaterOrEqual", image, np.int64(0)), g.op("Less", image, g.dim(batch)))
         top, bottom, left, right = bounds
         filled = g.op(
             "And", g.unsqueeze(g.op("Less", top, bottom), 2), g.unsqueeze(g.op("Less", left, right), 1)
         )
-        # (regions, 1, rows, columns): whether there is anything in a bin.
-        self.filled = g.unsqueeze(g.op("And", filled, g.unsqueeze(known, 1, 2)), 1)
+        # (regions, rows, columns, 1): whether there is anything in a bin.
+        self.filled = g.unsqueeze(g.op("And", filled, g.unsqueeze(known, 1, 2)), 3)
         self.image = g.op("Where", known, image, g.const(np.int64(0)))
-        cuts = []
+        self.counts = (int(top.dims[1]), int(left.dims[1]))
+        # An empty bin is one of one element here, so that there is a maximum.
+        self.bounds: list[Tensor] = []
         for first, end, length in ((top, bottom, height), (left, right, width)):
-            begin = g.op("Min", g.reduce("Min", first, [1], keepdims=True), g.dim(length - 1))
-            stop = g.op("Max", g.reduce("Max", end, [1], keepdims=True), begin + np.int64(1))
-            cuts += [begin, stop]
-        # Of each region: the image, and where its cut begins and ends.
-        self.cuts = g.op("Concat", g.unsqueeze(self.image, 1), *cuts, axis=1)
-        self.bounds = list(bounds)
+            first = g.op("Min", first, g.dim(length - 1))
+            self.bounds += [first, g.op("Max", end, first + np.int64(1))]
 
-    def each(self, results: Any) -> tuple[Tensor, ...]:
-        """``results(builder, step)`` of every region, stacked."""
-        step_results = lambda b, *items: results(b, _Crop(b, self.data, *items))  # noqa: E731
-        return scan(self.g, step_results, [], [self.cuts, *self.bounds], name="region")[1]
+    def _each(self, results: Callable[..., Sequence[Tensor]]) -> tuple[Tensor, ...]:
+        """``results(builder, image, top, bottom, left, right)`` of every region, stacked."""
+        return scan(self.g, results, [], [self.g.unsqueeze(self.image, 1), *self.bounds], name="region")[1]
 
+    def _columns(
+        self, b: Builder, image: Tensor, top: Tensor, bottom: Tensor, left: Tensor, right: Tensor
+    ) -> list[tuple[Tensor, Tensor]]:
+        """For each bin across, its pixels (rows of the region, columns of the bin, channels) and first column."""
+        first, last = b.reduce("Min", top, [0], keepdims=True), b.reduce("Max", bottom, [0], keepdims=True)
+        rows, found = Dim.symbol(b.unique("region_rows")), []
+        channels = self.dims[1]
+        for k in range(self.counts[1]):
+            x, end = b.slice(left, [0], [k], [k + 1]), b.slice(right, [0], [k], [k + 1])
+            width = Dim.symbol(b.unique("bin_columns"))
+            part = b.with_dims(
+                "Slice",
+                (1, rows, width, channels),
+                self.pixels,
+                b.op("Concat", image, first, x, axis=0),
+                b.op("Concat", image + b.ints(1), last, end, axis=0),
+                b.ints(0, 1, 2),
+            )
+            found.append((b.squeeze(part, 0), x))
+        return found
 
-class _Crop:
-    """One region: what is in the columns of each bin, (channels, rows of the cut, bins, columns of the cut)."""
+    def _rows(self, b: Builder, lines: Tensor, top: Tensor, bottom: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """For each bin down, its part of `lines` (bins across, rows of the region, channels) and its first row."""
+        origin, found = b.reduce("Min", top, [0], keepdims=True), []
+        for k in range(self.counts[0]):
+            y, end = b.slice(top, [0], [k], [k + 1]), b.slice(bottom, [0], [k], [k + 1])
+            height = Dim.symbol(b.unique("bin_rows"))
+            dims = (lines.dims[0], height, lines.dims[2])
+            found.append((b.with_dims("Slice", dims, lines, y - origin, end - origin, b.ints(1)), y))
+        return found
 
-    def __init__(
-        self, b: Builder, data: Tensor, cut: Tensor, top: Tensor, bottom: Tensor, left: Tensor, right: Tensor
-    ) -> None:
-        self.b = b
-        image, self.y, y1, self.x, x1 = (b.slice(cut, [0], [k], [k + 1]) for k in range(5))
-        zero = b.ints(0)
-        size = [Dim.symbol(b.unique(f"region_{side}")) for side in ("height", "width")]
-        begin = b.op("Concat", image, zero, self.y, self.x, axis=0)
-        end = b.op("Concat", image + b.ints(1), b.dim(data.dims[1]), y1, x1, axis=0)
-        channels = data.dims[1]
-        pixels = b.with_dims("Slice", (1, channels, *size), data, begin, end)
-        self.rows = b.squeeze(pixels, 0)
-        b.learn(self.rows)
-        self.top, self.bottom, self.left, self.right = top, bottom, left, right
-        wide = b.unsqueeze(self.rows, 2)  # (channels, rows, 1, columns)
-        self.columns = self._inside(wide, self.x, left, right, 3)
+    def maxima(self) -> Tensor:
+        """(regions, bins down, bins across, channels)."""
 
-    def _inside(self, x: Tensor, offset: Tensor, first: Tensor, end: Tensor, axis: int) -> Tensor:
-        """`x` where an axis lies in each bin, the lowest number elsewhere; bins are on the axis before."""
-        b = self.b
-        place = numbers(b, x.dims[axis]) + offset
-        inside = b.op(
-            "And",
-            b.op("GreaterOrEqual", place, b.unsqueeze(first, 1)),
-            b.op("Less", place, b.unsqueeze(end, 1)),
-        )
-        if axis == 2:
-            inside = b.unsqueeze(inside, 2)
-        return b.op("Where", inside, x, b.const(np.finfo(x.dt).min, x.dt))
+        def region(b: Builder, image: Tensor, *bounds: Tensor) -> Sequence[Tensor]:
+            columns = self._columns(b, image, *bounds)
+            lines = b.op("Concat", *(b.reduce("Max", b.unsqueeze(x, 0), [2]) for x, _ in columns), axis=0)
+            parts = self._rows(b, lines, bounds[0], bounds[1])
+            return [b.op("Concat", *(b.unsqueeze(b.reduce("Max", x, [1]), 0) for x, _ in parts), axis=0)]
 
-    def highest(self) -> tuple[Tensor, Tensor]:
-        """Maxima over the columns of each bin, (channels, bins down, rows, bins across), and over its rows."""
-        b = self.b
-        over = b.unsqueeze(b.reduce("Max", self.columns, [3]), 1)
-        lines = self._inside(over, self.y, self.top, self.bottom, 2)
-        return lines, b.reduce("Max", lines, [2])
+        return self._each(region)[0]
 
-    def places(self, width: DimLike) -> Tensor:
-        """The pixel of each maximum, (channels, bins down, bins across): the first in the image."""
-        b = self.b
-        lines, _ = self.highest()
-        column = b.op("ArgMax", self.columns, axis=3, keepdims=0)
-        row = b.op("ArgMax", lines, axis=2, keepdims=0)
-        chosen = b.op("GatherElements", column, row, axis=1)
-        return (row + self.y) * b.dim(width) + chosen + self.x
+    def places(self) -> Tensor:
+        """The pixel in its image of each maximum, the first one: (regions, bins down, bins across, channels)."""
+        width = self.g.dim(self.dims[3])
+
+        def region(b: Builder, image: Tensor, *bounds: Tensor) -> Sequence[Tensor]:
+            columns = self._columns(b, image, *bounds)
+            lines = b.op("Concat", *(b.reduce("Max", b.unsqueeze(x, 0), [2]) for x, _ in columns), axis=0)
+            best = [b.op("ArgMax", b.unsqueeze(x, 0), axis=2, keepdims=0) + start for x, start in columns]
+            across = b.op("Concat", *best, axis=0)
+            origin = b.reduce("Min", bounds[0], [0], keepdims=True)
+            found = []
+            for part, y in self._rows(b, lines, bounds[0], bounds[1]):
+                row = b.op("ArgMax", part, axis=1, keepdims=1) + y
+                column = b.op("GatherElements", across, row - origin, axis=1)
+                found.append(b.transpose(row * width + column, [1, 0, 2]))
+            return [b.op("Concat", *found, axis=0)]
+
+        return self._each(region)[0]
 
 
 def _max_pooled(g: Builder, data: Tensor, image: Tensor, *bounds: Tensor) -> Tensor:
-    crops = _Crops(g, data, image, bounds)
-    (found,) = crops.each(lambda b, crop: [crop.highest()[1]])
-    return g.op("Where", crops.filled, found, g.const(0, data.dt))
+    bins = _Bins(g, data, image, bounds)
+    found = g.op("Where", bins.filled, bins.maxima(), g.const(0, data.dt))
+    return g.transpose(found, [0, 3, 1, 2])
 
 
 def _max_pooled_vjp(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
@@ -357,13 +366,11 @@ def _max_pooled_vjp(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
     data, image, *bounds = map(tensor, n.inputs)
 
     def gradient() -> Tensor:
-        crops = _Crops(g, data, image, bounds)
-        batch, channels, height, width = data.dims
-        (pixel,) = crops.each(lambda b, crop: [crop.places(width)])
-        plane = prod((height, width))
-        layer = g.unsqueeze(crops.image, 1) * g.dim(channels) + numbers(g, channels)
-        place = g.unsqueeze(layer, 2, 3) * g.dim(plane) + pixel
-        share = g.op("Where", crops.filled, dy, g.const(0, dy.dt))
+        bins = _Bins(g, data, image, bounds)
+        channels, plane = data.dims[1], prod(data.dims[2:])
+        layer = g.unsqueeze(bins.image, 1, 2, 3) * g.dim(channels) + numbers(g, channels)
+        place = layer * g.dim(plane) + bins.places()
+        share = g.op("Where", bins.filled, g.transpose(dy, [0, 2, 3, 1]), g.const(0, dy.dt))
         wide = g.cast(share, np.float32) if dy.dt.itemsize == 2 else share
         total, count = prod(data.dims), prod(dy.dims)
         summed = g.with_dims(
@@ -375,7 +382,7 @@ def _max_pooled_vjp(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
             axis=0,
             reduction="add",
         )
-        return g.cast(g.reshape(summed, (batch, channels, height, width)), dy.dt)
+        return g.cast(g.reshape(summed, data.dims), dy.dt)
 
     return (gradient, *(None,) * (len(bounds) + 1))
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..builder import Builder, Tensor
-from ..dims import prod
+from ..dims import Dim, prod
 from ..errors import ShapeError
 from ..interpolation import bilinear, pixels
 from ..shapes import ShapeContext
@@ -73,7 +73,7 @@ def rroi_align(
 region_shapes(rroi_align, 6, lambda a: a.pooled_size)
 
 
-def _cell_of(g: Builder, bins: int, cells: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+def _cell_of(bins: int, cells: int) -> np.ndarray[Any, np.dtype[np.int64]]:
     """The cell of a grid of `cells` that each of `bins` lies in."""
     return np.minimum(np.arange(bins) * cells // bins, cells - 1)
 
@@ -114,7 +114,7 @@ def deformable_psroi_pooling(
     check_regions("DeformablePSROIPooling", data, rois, 5)
     (rois,) = blocked(g, rois)
     parts, bins = part_size or pooled_size, pooled_size
-    channels, *size = data.dims[1:]
+    batch, channels, *size = data.dims
     regions = rois.dims[0]
     if channels != output_dim * group_size * group_size:
         raise ShapeError(
@@ -124,10 +124,11 @@ def deformable_psroi_pooling(
     x0, y0, x1, y1 = (
         (rounded(g, c) if k < 2 else rounded(g, c) + 1.0) * spatial_scale - 0.5 for k, c in enumerate(corners)
     )
-    cell = _cell_of(g, bins, parts)
+    classes = 1 if trans is None or no_trans else _classes(trans, output_dim, parts)
+    cell = _cell_of(bins, parts)
     places, nears = [], []
     for k, (start, end, length) in enumerate(((y0, y1, size[0]), (x0, x1, size[1]))):
-        # (regions, channels, bins down, bins across, places down, places across)
+        # (regions, classes, bins down, bins across, places down, places across)
         extent = g.op("Max", end - start, 0.1)
         step = g.unsqueeze(extent / float(bins), *range(1, 6))
         shape = [1] * 6
@@ -135,39 +136,50 @@ def deformable_psroi_pooling(
         along = np.arange(bins)[:, None] + np.arange(sample_per_part) / sample_per_part
         place = g.unsqueeze(start, *range(1, 6)) + step * g.const(along.reshape(shape), data.dt)
         if trans is not None and not no_trans:
-            moved = _moves(g, trans, 1 - k, regions, output_dim, parts)
+            split = g.reshape(trans, (regions, classes, 2, parts, parts))
+            moved = g.squeeze(g.slice(split, [2], [1 - k], [2 - k]), 2)
             moved = g.op("Gather", g.op("Gather", moved, cell, axis=2), cell, axis=3)
             span = g.unsqueeze(extent, 1, 2, 3) * trans_std
             place = place + g.unsqueeze(moved * span, 4, 5)
         place, near = _edge(g, place, g.cast(g.dim(length), data.dt), (0.5, 0.5))
         places.append(place)
         nears.append(near)
-    group = _cell_of(g, bins, group_size)
-    wanted = np.arange(output_dim)[:, None, None] * group_size + group[:, None]
-    wanted = (wanted * group_size + group).reshape(1, output_dim, bins, bins, 1, 1)
-    layer = g.unsqueeze(g.cast(image, np.int64) * g.dim(channels), *range(1, 6)) + wanted.astype(np.int64)
-    single = g.reshape(data, (prod(data.dims), 1))
-    values = g.squeeze(bilinear(g, single, layer * g.dim(prod(size)), size, *places), 6)
+    each = output_dim // classes
+    group = _cell_of(bins, group_size)
+    layers = (np.arange(classes)[:, None, None] * group_size + group[:, None]) * group_size + group
+    layers = layers.reshape(1, classes, bins, bins, 1, 1)
+    count = classes * group_size * group_size
+    layer = g.unsqueeze(g.cast(image, np.int64) * np.int64(count), *range(1, 6)) + layers
+    # The channels that a class has in a bin lie side by side.
+    rows = g.reshape(data, (batch, classes, each, group_size, group_size, *size))
+    rows = g.reshape(g.transpose(rows, [0, 1, 3, 4, 5, 6, 2]), (prod((batch, count, *size)), each))
+    values = bilinear(g, rows, layer * g.dim(prod(size)), size, *places)
     used = g.cast(g.op("And", *nears), data.dt)
-    used = g.expand(used, values.dims) if used.dims != values.dims else used
-    count = g.reduce("Sum", used, [4, 5])
-    mean = g.reduce("Sum", values * used, [4, 5]) / g.op("Max", count, 1.0)
-    return mean, count
+    number = g.reduce("Sum", used, [4, 5])
+    share = used / g.unsqueeze(g.op("Max", number, 1.0), 4, 5)
+    mean = g.reduce("Sum", values * g.unsqueeze(share, 6), [4, 5])
+    result = (regions, output_dim, bins, bins)
+    counts = g.expand(g.unsqueeze(number, 2), (regions, classes, each, bins, bins))
+    return g.reshape(g.transpose(mean, [0, 1, 4, 2, 3]), result), g.reshape(counts, result)
 
 
-def _moves(g: Builder, trans: Tensor, k: int, regions: Any, output_dim: int, parts: int) -> Tensor:
-    """The movements of one axis for every channel of the result: (regions, channels, parts, parts)."""
-    if trans.ndim != 4 or trans.dims[2:] != (parts, parts) or isinstance(trans.dims[1], int) is False:
+def _classes(trans: Tensor, output_dim: int, parts: int) -> int:
+    """The number of classes that have movements of their own.
+
+    Raises
+    ------
+    ShapeError : `trans` is not (regions, classes * 2, parts, parts), or channels cannot be shared evenly.
+    """
+    if trans.ndim != 4 or trans.dims[2:] != (parts, parts) or isinstance(trans.dims[1], Dim):
         raise ShapeError(
             f"argument 'trans': expected shape (regions, classes * 2, {parts}, {parts}), got {trans.dims}"
         )
-    classes = int(trans.dims[1]) // 2
+    classes = trans.dims[1] // 2
     if classes < 1 or output_dim % classes:
         raise ShapeError(
             f"parameter 'output_dim': {output_dim} channels cannot be shared by {classes} classes"
         )
-    axis = g.squeeze(g.slice(g.reshape(trans, (regions, classes, 2, parts, parts)), [2], [k], [k + 1]), 2)
-    return g.op("Gather", axis, np.arange(output_dim) // (output_dim // classes), axis=1)
+    return classes
 
 
 @deformable_psroi_pooling.infer_shape

@@ -115,6 +115,12 @@ def _(s: ShapeContext, a: Any) -> None:
     k = a.axis % len(data)
     keep = index is not None and len(index) == len(data) and len(data) > 1
     s.set("index", (*data[:k], *((1,) if keep else ()), *data[k + 1 :]) or (1,))
+    others = s["index"]
+    assert others is not None
+    if len(data) > 1:
+        rest = (*others[:k], *others[k + 1 :]) if keep else others
+        s.set("data", (*rest[:k], data[k], *rest[k:]))
+        s.set(0, (*rest[:k], *((1,) if a.keepdims else ()), *rest[k:]))
 
 
 @pick.numpy

@@ -8,10 +8,10 @@ import numpy as np
 import onnx_ir as ir
 
 from ..builder import Builder, Tensor
-from ..dims import DimLike
+from ..dims import DimLike, PartialShape
 from ..errors import ShapeError, TypeInferenceError
 from ..onnx_infer import TypeAndShape
-from ..shapes import ShapeContext
+from ..shapes import ShapeContext, unify
 from ._axes import axis_of, quotient, same_shape
 from .registry import operator, same_type
 from .schema import Ints
@@ -163,6 +163,26 @@ def slice_channel(
         raise ShapeError(f"parameter 'num_outputs': expected a positive number, got {num_outputs}")
     size = quotient(data.dims[a], num_outputs, f"axis {a} (for num_outputs)")
     return _pieces(g, data, a, [size * (i + 1) for i in range(num_outputs)], squeeze_axis)
+
+
+@slice_channel.infer_shape
+def _(s: ShapeContext, a: Any) -> None:
+    data = s["data"]
+    part: PartialShape = None
+    for i in range(a.num_outputs):
+        part = unify(s[i], part, f"{s.where}, output {i}")
+    rank = len(data) if data is not None else None if part is None else len(part) + a.squeeze_axis
+    if rank is None or not -rank <= a.axis < rank or (a.squeeze_axis and rank == 1):
+        return
+    k = a.axis % rank
+    if part is not None:
+        length = 1 if a.squeeze_axis else part[k]
+        after = part[k:] if a.squeeze_axis else part[k + 1 :]
+        s.set("data", (*part[:k], None if length is None else length * a.num_outputs, *after))
+    data = s["data"]
+    if data is not None and a.squeeze_axis and data[k] in (None, a.num_outputs):
+        for i in range(a.num_outputs):
+            s.set(i, (*data[:k], *data[k + 1 :]))
 
 
 def _sections(a: Any) -> int:

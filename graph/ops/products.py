@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from ..builder import Builder, Tensor
 from ..dims import DimLike, Shape, prod
 from ..errors import ShapeError
 from ..factorizations import swap
+from ..shapes import ShapeContext, unify
 from ._numeric import same_type
 from .registry import operator
 
@@ -81,6 +82,23 @@ def batch_dot(
     if a.dims[-1] != b.dims[-2]:
         raise ShapeError(f"matrices of shapes {a.dims[-2:]} and {b.dims[-2:]} cannot be multiplied")
     return g.op("MatMul", a, b)
+
+
+@batch_dot.infer_shape
+def _(s: ShapeContext, a: Any) -> None:
+    lhs, rhs = s["lhs"], s["rhs"]
+    if lhs is None or rhs is None or len(lhs) != len(rhs) or len(lhs) < 3:
+        return
+    lead = unify(lhs[:-2], rhs[:-2], f"{s.where}, leading axes")
+    rows, inner = lhs[:-3:-1] if a.transpose_a else lhs[-2:]
+    other, columns = rhs[:-3:-1] if a.transpose_b else rhs[-2:]
+    if inner is not None and other is not None and inner != other:
+        raise ShapeError(f"{s.where}: matrices of shapes {lhs[-2:]} and {rhs[-2:]} cannot be multiplied")
+    inner = other = other if inner is None else inner
+    assert lead is not None
+    s.set("lhs", (*lead, *((inner, rows) if a.transpose_a else (rows, inner))))
+    s.set("rhs", (*lead, *((columns, other) if a.transpose_b else (other, columns))))
+    s.set(0, (*lead, rows, columns))
 
 
 @operator("khatri_rao", num_args="num_args")

@@ -25,6 +25,8 @@ for _name in (
     "norm",
     "indexing",
     "sampling",
+    "attention",
+    "function",
 ):
     importlib.import_module(f"{__name__}.rules.{_name}")
 

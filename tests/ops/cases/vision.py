@@ -80,6 +80,7 @@ def _sampling() -> list[Case]:
             stride2=2,
             pad_size=3,
         ),
+        case("Correlation", normal(1, 1, 3, 520), normal(1, 1, 3, 520), tag="wide"),
         case(
             "Correlation",
             normal(1, 2, 5, 5),

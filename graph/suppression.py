@@ -71,8 +71,8 @@ def suppress(
         corners,
         scores,
         g.dim(count if limit is None else limit),
-        g.const(np.float32([min(threshold, 1.0)])),
-        g.const(np.float32([0.0])),
+        g.const([min(threshold, 1.0)], np.float32),
+        g.const([0.0], np.float32),
     )
     found = Dim.symbol(g.unique("selected"))
     selected = g.with_dims("Identity", (found, 3), selected)

@@ -53,7 +53,7 @@ def _extremes(g: Builder, data: Tensor) -> _Calibrated:
 def _given(g: Builder, low: float | None, high: float | None) -> _Calibrated | None:
     if low is None or high is None:
         return None
-    return g.const(np.float32([low])), g.const(np.float32([high]))
+    return g.const([low], np.float32), g.const([high], np.float32)
 
 
 def _byte_type(out_type: str, low: float | None, high: float | None) -> np.dtype[Any]:

@@ -177,7 +177,7 @@ def roi_align(
     place = g.cast(image, np.int64)
     if not position_sensitive:
         return _weighted(g, data, place, down, across)
-    channels = quotient(data.dims[1], prod(bins), "channels of argument 'data'")
+    channels = quotient(data.dims[1], bins[0] * bins[1], "channels of argument 'data'")
     parts = g.reshape(data, (data.dims[0], channels, *bins, *data.dims[2:]))
     return _weighted_parts(g, parts, place, down, across)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import functools
 import os
 import threading
 import time
@@ -34,8 +35,24 @@ _lock = threading.RLock()
 _live: OrderedDict[int, weakref.ref[Executable]] = OrderedDict()
 
 
+@functools.cache
+def _share_memory() -> None:
+    """Let the sessions of this process share one CPU arena, which grows by what is asked for.
+
+    Otherwise each keeps one of its own, with sizes rounded up to powers of two: 15 % more memory for a training step.
+    """
+    memory = onnxruntime.OrtMemoryInfo(
+        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
+    )
+    settings = {"max_mem": 0, "initial_chunk_size_bytes": -1, "max_dead_bytes_per_chunk": -1}
+    settings["arena_extend_strategy"] = 1  # as requested
+    onnxruntime.create_and_register_allocator(memory, onnxruntime.OrtArenaCfg(settings))
+
+
 def _options(small: bool) -> onnxruntime.SessionOptions:
+    _share_memory()
     options = onnxruntime.SessionOptions()
+    options.add_session_config_entry("session.use_env_allocators", "1")
     options.log_severity_level = 4  # failures are raised; nothing is written to stderr as well
     options.enable_mem_pattern = small  # without it less memory at the same speed, and shapes may vary
     if small:

@@ -134,8 +134,7 @@ class SymbolBlock(HybridBlock):
 
     def __repr__(self) -> str:
         inputs, out = self._symbol_graph
-        names = ", ".join(str(s.name) for s in inputs)
-        return f"SymbolBlock(\n<{type(out).__name__} {out.name or 'group'} : {names} -> {len(out)}>\n)"
+        return f"SymbolBlock(\n{out!r} : {len(inputs)} -> {len(out)}\n)"
 
     def _clear_cached_op(self) -> None:
         super()._clear_cached_op()

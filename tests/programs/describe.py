@@ -19,17 +19,18 @@ def names(mx: Any) -> dict[str, Any]:
 
 
 def run(program: str, mx: Any, start: str = "") -> Any:
-    """Run a program after `start`; the description of its last expression, or of the exception it ends with."""
+    """Run a program after `start`; the description of its last expression (None without one), or of the exception it ends with."""
     tree = ast.parse(program)
-    last = tree.body.pop()
-    assert isinstance(last, ast.Expr), f"a program ends with an expression: {program}"
+    last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else ast.Expr(ast.Constant(None))
     scope = names(mx)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         exec(start, scope)
         try:
             exec(compile(tree, "<program>", "exec"), scope)
-            value = eval(compile(ast.Expression(last.value), "<program>", "eval"), scope)
+            value = eval(
+                compile(ast.fix_missing_locations(ast.Expression(last.value)), "<program>", "eval"), scope
+            )
             return describe(value, mx)
         except Exception as e:  # noqa: BLE001 - whatever it is, it is the program's result
             return {"raises": kinds(type(e), mx)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tarfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,15 @@ from ....base import MXNetError
 from ....io.files import read_idx
 from ..dataset import Dataset, RecordFileDataset
 
-__all__ = ["CIFAR10", "CIFAR100", "MNIST", "FashionMNIST", "ImageFolderDataset", "ImageRecordDataset"]
+__all__ = [
+    "CIFAR10",
+    "CIFAR100",
+    "MNIST",
+    "FashionMNIST",
+    "ImageFolderDataset",
+    "ImageListDataset",
+    "ImageRecordDataset",
+]
 
 
 def _default_root(name: str) -> str:
@@ -93,7 +101,9 @@ class MNIST(_FilesDataset):
         images = read_idx(self._file(f"{part}-images-idx3-ubyte"), 3)
         labels = read_idx(self._file(f"{part}-labels-idx1-ubyte"), 1)
         if len(images) != len(labels):
-            raise MXNetError(f"{type(self).__name__}: {len(images)} images, but {len(labels)} labels in {self._root}")
+            raise MXNetError(
+                f"{type(self).__name__}: {len(images)} images, but {len(labels)} labels in {self._root}"
+            )
         return images[..., np.newaxis], labels.astype(np.int32)
 
     def _file(self, name: str) -> Path:
@@ -165,7 +175,9 @@ class CIFAR10(_FilesDataset):
         contents = self._contents(self._train_files if self._train else self._test_files)
         for name, data in contents.items():
             if len(data) % row or not data:
-                raise MXNetError(f"{type(self).__name__}: {name} has {len(data)} bytes, not a multiple of {row}")
+                raise MXNetError(
+                    f"{type(self).__name__}: {name} has {len(data)} bytes, not a multiple of {row}"
+                )
         rows = np.frombuffer(b"".join(contents.values()), np.uint8).reshape(-1, row)
         images = rows[:, self._labels :].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
         return np.ascontiguousarray(images), rows[:, self._label_byte].astype(np.int32)
@@ -243,7 +255,9 @@ class ImageRecordDataset(RecordFileDataset):
     def __getitem__(self, idx: int) -> Any:
         header, contents = recordio.unpack(super().__getitem__(idx))
         picture = image.imdecode(contents, self._flag)
-        return self._transform(picture, header.label) if self._transform is not None else (picture, header.label)
+        return (
+            self._transform(picture, header.label) if self._transform is not None else (picture, header.label)
+        )
 
 
 class ImageFolderDataset(Dataset):
@@ -291,6 +305,53 @@ class ImageFolderDataset(Dataset):
         path, label = self.items[idx]
         picture = image.imread(path, self._flag)
         return self._transform(picture, label) if self._transform is not None else (picture, label)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+class ImageListDataset(Dataset):
+    """Images that a list names: (image, labels), where the labels are a float32 NumPy array.
+
+    Parameters
+    ----------
+    root : str
+        Folder that paths of images are relative to.
+    imglist : str or list
+        A file in `root` with a line ``number label ... path`` for each image, separated by tabs or spaces; or a list
+        whose entries are a label, several or a list of labels, and the path at the end.
+    flag : {0, 1}
+        Read as grey or as RGB images.
+
+    Raises
+    ------
+    ValueError
+        An entry has no label or no path, or there is no list.
+    """
+
+    def __init__(self, root: str = ".", imglist: str | Sequence[Any] | None = None, flag: int = 1) -> None:
+        self._root = os.path.expanduser(root)
+        self._flag = flag
+        if isinstance(imglist, str):
+            lines = Path(self._root, imglist).read_text(encoding="utf-8").splitlines()
+            entries = [
+                (line.split("\t" if "\t" in line else None)[1:], line) for line in lines if line.strip()
+            ]
+        elif isinstance(imglist, list | tuple):
+            entries = [(list(entry), entry) for entry in imglist]
+        else:
+            raise ValueError(f"imglist: expected the name of a file or a list, got {imglist!r}")
+        self.items = [self._item(parts, what) for parts, what in entries]
+
+    def _item(self, parts: list[Any], what: Any) -> tuple[str, np.ndarray[Any, Any]]:
+        labels = parts[0] if len(parts) == 2 else parts[:-1]
+        if len(parts) < 2 or not isinstance(parts[-1], str):
+            raise ValueError(f"imglist: expected labels and the path of an image, got {what!r}")
+        return os.path.join(self._root, parts[-1]), np.atleast_1d(np.asarray(labels, np.float32))
+
+    def __getitem__(self, idx: int) -> Any:
+        path, labels = self.items[idx]
+        return image.imread(path, self._flag), labels
 
     def __len__(self) -> int:
         return len(self.items)

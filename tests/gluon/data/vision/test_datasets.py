@@ -170,3 +170,55 @@ ERRORS: list[tuple[Any, str]] = [
 def test_errors(action: Any, text: str, tmp_path: Path) -> None:
     with pytest.raises(mx.MXNetError, match=text):
         action(tmp_path)
+
+
+LISTS = {
+    "pairs": ([[0, "a.png"], [1.5, "b.png"]], [[0], [1.5]]),
+    "several labels": ([[0, 7, "a.png"], [[1, 8], "b.png"]], [[0, 7], [1, 8]]),
+    "tuple": (((0, "a.png"), (np.float32(2), "b.png")), [[0], [2]]),
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_image_list(name: str, listed: list[np.ndarray], tmp_path: Path) -> None:
+    """Entries of a list: labels, and the path at the end."""
+    entries, labels = LISTS[name]
+    dataset = vision.ImageListDataset(str(tmp_path), entries)
+    assert len(dataset) == 2
+    for i, (picture, label) in enumerate(zip(listed, labels, strict=True)):
+        np.testing.assert_array_equal(dataset[i][0].asnumpy(), picture)
+        assert dataset[i][1].dtype == np.float32
+        assert dataset[i][1].tolist() == label
+
+
+@pytest.mark.parametrize("text", ["0 0 a.png\n1 1 b.png\n", "0\t0\ta.png\n\n1\t1\tb.png"])
+def test_image_list_file(text: str, listed: list[np.ndarray], tmp_path: Path) -> None:
+    """Lines of a file: a number, labels and the path."""
+    (tmp_path / "all.lst").write_text(text)
+    dataset = vision.ImageListDataset(str(tmp_path), "all.lst", flag=0)
+    assert [dataset[i][0].shape for i in range(len(dataset))] == [(4, 5, 1)] * 2
+    assert [dataset[i][1].tolist() for i in range(2)] == [[0], [1]]
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        (None, "expected the name of a file or a list, got None"),
+        ([["a.png"]], r"expected labels and the path of an image, got \['a.png'\]"),
+        ([[0, 1]], r"expected labels and the path of an image, got \[0, 1\]"),
+    ],
+)
+def test_image_list_refused(entries: object, message: str) -> None:
+    """Entries without a label or a path."""
+    with pytest.raises(ValueError, match=message):
+        vision.ImageListDataset(".", entries)
+
+
+@pytest.fixture
+def listed(tmp_path: Path) -> list[np.ndarray]:
+    """Two images, written to a.png and b.png."""
+    cv2 = pytest.importorskip("cv2")
+    made = [np.random.RandomState(i).randint(0, 256, (4, 5, 3)).astype("uint8") for i in range(2)]
+    for name, picture in zip("ab", made, strict=True):
+        assert cv2.imwrite(str(tmp_path / f"{name}.png"), picture[..., ::-1])
+    return made

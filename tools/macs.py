@@ -71,7 +71,7 @@ def dot(ins: Sequence[Size], outs: Sequence[Size], attributes: Attributes) -> in
 
 def einsum(ins: Sequence[Size], outs: Sequence[Size], attributes: Attributes) -> int:
     """One product for each combination of all indices; ellipses stand for those that are left."""
-    terms = attributes.get("equation", attributes.get("subscripts", "")).replace(" ", "").split("->")[0]
+    terms = attributes["equation"].replace(" ", "").split("->")[0]
     sizes: dict[str, int] = {}
     for term, shape in zip(terms.split(","), ins, strict=False):
         before, dots, after = term.partition("...")
@@ -149,7 +149,6 @@ COSTS: dict[str, Cost] = {
     "batch_dot": product("transpose_a"),
     "_linalg_gemm": product("transpose_a"),
     "_linalg_gemm2": product("transpose_a"),
-    "_npi_einsum": einsum,
     "RNN": recurrent,
     "Correlation": correlation,
     "_contrib_interleaved_matmul_selfatt_qk": attention_scores(3),

@@ -39,7 +39,7 @@ __all__ = [
 
 Shape = tuple[int | str | None, ...]  # a string is a symbolic dimension
 
-_CHUNK = 1 << 22  # elements that are looked at in one go
+_CHUNK = 1 << 18  # elements that are looked at in one go: few enough to stay in a processor's cache
 
 
 @dataclass(frozen=True)

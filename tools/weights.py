@@ -96,7 +96,7 @@ def run(args: argparse.Namespace) -> ExitCode:
 def remark(row: Statistics, limit: float) -> str:
     """What is remarkable about an array, in words; empty if nothing is."""
     said = [f"{count} {what}" for count, what in ((row.nan, "NaN"), (row.inf, "infinite")) if count]
-    if row.min is not None and row.min == row.max and math.prod(row.shape) > 1:
+    if row.min is not None and row.min == row.max and math.prod(row.shape) - row.not_finite > 1:
         said.append("all zero" if row.min == 0 else "constant")
     if row.farthest is not None and row.farthest > limit:
         said.append(f"outlier at {row.farthest:.0f} sigma")
@@ -147,21 +147,21 @@ class Moments:
         """Take in a vector."""
         if values.dtype.kind not in "fiubV":
             return  # strings and complex numbers have no order
+        self.zeros += values.size - int(np.count_nonzero(values))
         numbers = values.astype(np.float64)
-        self.zeros += numbers.size - int(np.count_nonzero(numbers))
-        finite = np.isfinite(numbers)
-        if not finite.all():
-            nan = int(np.isnan(numbers).sum())
+        mean = float(numbers.mean()) if numbers.size else 0.0
+        if not math.isfinite(mean):
+            nan, finite = int(np.isnan(numbers).sum()), np.isfinite(numbers)
             self.nan += nan
             self.inf += int(numbers.size - finite.sum()) - nan
             numbers = numbers[finite]
+            mean = float(numbers.mean()) if numbers.size else 0.0
         if not numbers.size:
             return
-        mean = float(numbers.mean())
+        self.low = min(self.low, float(numbers.min()))
+        self.high = max(self.high, float(numbers.max()))
         numbers -= mean
         squares = float(np.dot(numbers, numbers))
-        self.low = min(self.low, float(numbers.min()) + mean)
-        self.high = max(self.high, float(numbers.max()) + mean)
         count = self.count + numbers.size
         apart = mean - self.mean
         self.squares += squares + apart * apart * self.count * numbers.size / count

@@ -95,7 +95,7 @@ class _Table:
         kind, a = node.op.name, node.parsed
         channels = sum(shape[0] for s in self.sources(node) if (shape := self.shape(s)))
         if kind == "Convolution":
-            count = channels * a.num_filter // a.num_group * int(np.prod(a.kernel))
+            count = int(channels * a.num_filter // a.num_group * np.prod(a.kernel))
             return count if a.no_bias else count + int(a.num_filter)
         if kind == "FullyConnected":
             return int((channels if a.no_bias else channels + 1) * a.num_hidden)
@@ -191,7 +191,7 @@ def _inferred_types(symbol: Symbol, known: Mapping[str, Any]) -> dict[Entry, Any
     """Element types of all values of a graph."""
     internals = symbol.get_internals()
     _, types, _ = internals._likely_types(**known)
-    if types is None or None in types:
+    if None in types:
         raise ValueError(f"Input type is incomplete: the types given for {sorted(known)} leave some open")
     return dict(zip(internals.heads, types, strict=True))
 

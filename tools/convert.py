@@ -126,10 +126,8 @@ def to_onnx(runnable: Runnable, feeds: Sequence[Feed], args: argparse.Namespace)
     block = SymbolBlock.imports(runnable.path, names, params, ignore_extra=True)
     options = export_options(runnable, feeds, args)
     examples = [feed.value for feed in feeds]
-    if args.input_dtype is not None:
-        examples[0] = (examples[0] * 255 if feeds[0].source.startswith("random") else examples[0]).astype(
-            block_dtype(args.input_dtype)
-        )
+    if args.input_dtype is not None and feeds[0].source.startswith("random"):
+        examples[0] = np.floor(examples[0] * 256)  # the network still gets its own type
     try:
         written = export_block(
             block, str(args.output), inputs=[ndarray.array(x, dtype=x.dtype) for x in examples], **options
@@ -146,14 +144,6 @@ def to_onnx(runnable: Runnable, feeds: Sequence[Feed], args: argparse.Namespace)
         raise CommandError(str(error)) from error
     axes = {name: dict(found) for name, found in written.dynamic_axes.items() if found}
     return report(runnable, feeds, written.paths, written.difference, written.tolerance, axes)
-
-
-def block_dtype(name: str) -> np.dtype[Any]:
-    """An element type that ``--input-dtype`` names."""
-    try:
-        return np.dtype(name)
-    except TypeError as error:
-        raise CommandError(f"--input-dtype {name}: no such type") from error
 
 
 def export_options(runnable: Runnable, feeds: Sequence[Feed], args: argparse.Namespace) -> dict[str, Any]:
@@ -177,7 +167,10 @@ def export_options(runnable: Runnable, feeds: Sequence[Feed], args: argparse.Nam
             if values is not None:
                 options[what] = values[0] if len(values) == 1 else values
     if args.input_dtype is not None:
-        options["input_dtype"] = args.input_dtype
+        try:
+            options["input_dtype"] = np.dtype(args.input_dtype)
+        except TypeError as error:
+            raise CommandError(f"--input-dtype {args.input_dtype}: no such type") from error
     if args.calibration is not None:
         options["calibration"] = list(batches(args.calibration, len(feeds[0].value)))
     return options

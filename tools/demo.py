@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from .isolate import add_isolate
 from .outcome import CommandError, ExitCode
 from .tables import open_console
 
@@ -65,6 +66,7 @@ class Digits:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
+    add_isolate(parser)
     parser.add_argument(
         "--out", type=Path, default=Path("demo-output"), metavar="DIR", help="where to write (%(default)s)"
     )

@@ -113,7 +113,9 @@ def read_wishes(args: argparse.Namespace) -> Wishes:
     arrays = {n: read_array(t, n) for n, t in texts.items() if not is_random(t) and not is_picture(t)}
     shapes = {name: feed.value.shape for name, feed in arrays.items()}
     shapes |= {
-        n: parse_shape(t, n) for n, t in texts.items() if n not in arrays and re.search(SHAPE + "$", t)
+        n: parse_shape(t, n)
+        for n, t in texts.items()
+        if n not in arrays and (re.search(SHAPE + "$", t) or t.startswith("random:"))
     }
     return Wishes(texts, arrays, shapes)
 

@@ -93,7 +93,14 @@ def searched(box: Box, lines: Sequence[tuple[str, str]]) -> str:
 
 def linked(details: Mapping[str, Any], number: Mapping[str, int]) -> dict[str, Any]:
     """Details with numbers of boxes instead of their keys."""
-    found = {"role": "", "notes": [], "inputs": [], "outputs": [], "parameters": [], "attributes": []}
+    found: dict[str, Any] = {
+        "role": "",
+        "notes": [],
+        "inputs": [],
+        "outputs": [],
+        "parameters": [],
+        "attributes": [],
+    }
     found |= {key: value for key, value in details.items() if key != "lines"}
     found["inputs"] = [
         {**item, "box": number[item["box"]]} if "box" in item else item for item in details.get("inputs", ())

@@ -108,6 +108,7 @@ def report(
     wall = [1000 * t for t in plain.times[args.warmup :]]
     busy = sum(s.milliseconds for s in operators)
     placement = sum((s.providers for s in layers), Counter())
+    origins.give_away(layers)
     done = {name for s in layers for name in (s.name, *s.fused)}
     fused = sum(len(s.fused) for s in layers)
     without = [name for name in origins.layers if name not in done]
@@ -180,6 +181,17 @@ class Origins:
         if key not in self._found:
             self._found[key] = self._find(*key)
         return self._found[key]
+
+    def give_away(self, shares: Sequence[Share]) -> None:
+        """Note layers without a kernel of their own in those that all of their inputs come from."""
+        owners = {name: share for share in shares for name in (*share.fused, share.name)}
+        for node in self._nodes.values():
+            layer, _ = layer_of(node)
+            sources = {layer_of(self._made[n])[0] for n in node.input if n in self._made} - {layer}
+            found = {id(owners[s]): owners[s] for s in sources if s in owners}
+            if layer not in owners and len(found) == 1:
+                owners[layer] = next(iter(found.values()))
+                owners[layer].fused[layer] = None
 
     def _find(self, name: str, operator: str) -> Origin:
         # The optimizer names what it makes of nodes by adding to the name of one of them, mostly the last.

@@ -96,7 +96,7 @@ def evaluate(
     session = open_session(runnable, proto, settings_of(args))
     found = dict(zip(session.output_names, run_session(session, arrays_of(feeds), args.seed), strict=True))
     labels = [*runnable.outputs, *(internal.name for internal in wanted)]
-    values = {}
+    values: dict[str, Array] = {}
     for label, name in zip(labels, names, strict=True):
         if isinstance(found[name], np.ndarray):
             values.setdefault(label, found[name])

@@ -354,7 +354,8 @@ def _made_up(name: str, shape: tuple[int, ...], random: np.random.Generator) -> 
     if name.endswith(("_var", "_gamma")):
         return np.ones(shape, np.float32)
     fan_in = max(1, int(np.prod(shape[1:])))
-    return (random.standard_normal(shape) / np.sqrt(fan_in)).astype(np.float32)
+    made: Array = (random.standard_normal(shape) / np.sqrt(fan_in)).astype(np.float32)
+    return made
 
 
 def _some(names: Iterable[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import reduce
+from typing import Any
 
 import numpy as np
 from onnx import helper
@@ -219,7 +220,7 @@ def _axes(c: Call) -> tuple[int, ...] | None:
     return tuple(c.axis(a) for a in found)
 
 
-def _form(c: Call, axes: tuple[int, ...] | None) -> dict[str, object]:
+def _form(c: Call, axes: tuple[int, ...] | None) -> dict[str, Any]:
     keep = bool(c.get("keepdims", 1))
     return {"keepdims": keep} if axes is None else {"axis": axes, "keepdims": keep}
 
@@ -236,6 +237,6 @@ def _arg(c: Call) -> Value:
 @rule("TopK")
 def _top(c: Call) -> list[Value]:
     (k,) = c.numbers(1, "its number of elements")
-    form = {"axis": c.axis(c.get("axis", -1)), "k": k, "is_ascend": not c.get("largest", 1)}
+    form: dict[str, Any] = {"axis": c.axis(c.get("axis", -1)), "k": k, "is_ascend": not c.get("largest", 1)}
     node, _ = c.make("topk", c.value(0), ret_typ="both", dtype="int64", **form)
     return [(node, 0), (node, 1)]

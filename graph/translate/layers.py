@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -96,7 +97,7 @@ def _pool(c: Call) -> Value:
     if set(dilations) != {1}:
         raise No("MXNet's Pooling has no dilation")
     kind = {"MaxPool": "max", "AveragePool": "avg", "LpPool": "lp"}[c.operator]
-    form: dict[str, object] = {"pool_type": kind}
+    form: dict[str, Any] = {"pool_type": kind}
     if kind == "avg":
         form["count_include_pad"] = bool(c.get("count_include_pad", 0))
     if kind == "lp":
@@ -182,8 +183,7 @@ def _gemm(c: Call) -> Value:
         a = c.make("transpose", a, suffix="_transposed", axes=(1, 0))
     if not isinstance(b, np.ndarray):
         assert b is not None
-        form = {"transpose_b": bool(c.get("transB")), "suffix": "_product"}
-        product = c.make("dot", a, b, **form)
+        product = c.make("dot", a, b, suffix="_product", transpose_b=bool(c.get("transB")))
         if alpha != 1:
             product = c.make("_mul_scalar", product, suffix="_scaled", scalar=alpha)
         return product if not c.has(2) else _plus(c, product, beta)

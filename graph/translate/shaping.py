@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ..symbol import Entry
@@ -44,7 +46,7 @@ def _reshape(c: Call) -> Value:
 @rule("Transpose")
 def _transpose(c: Call) -> Value:
     axes = c.get("perm")
-    return c.make("transpose", c.value(0), **({"axes": tuple(axes)} if axes else {}))
+    return c.make("transpose", c.value(0), axes=tuple(axes or ()))
 
 
 @rule("Squeeze")
@@ -156,7 +158,7 @@ def _pad(c: Call) -> Value:
         raise No(f"MXNet has no padding of mode {mode}")
     width = tuple(n for a in range(rank) for n in (pads[a], pads[a + rank]))
     fill = scalar(c.constant(2, "its value")) if c.has(2) else 0.0
-    form = {"constant_value": fill} if mode == "constant" else {}
+    form: dict[str, Any] = {"constant_value": fill} if mode == "constant" else {}
     return c.make("Pad", c.value(0), mode=mode, pad_width=width, **form)
 
 

@@ -188,3 +188,17 @@ def trilu(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
 def cum_sum(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
     reverse, exclusive = attribute(n, "reverse", 0), attribute(n, "exclusive", 0)
     return g.with_dims("CumSum", dy.dims, dy, tensor(n.inputs[1]), reverse=1 - reverse, exclusive=exclusive)
+
+
+@rule("Unique")
+def unique(g: Builder, n: ir.Node, dy: Tensor | None, *_: Tensor | None) -> Gradient:
+    """The first of equal elements gets the gradient."""
+    if dy is None:
+        return None
+    x, axis = tensor(n.inputs[0]), attribute(n, "axis")
+    if len(n.outputs) > 1 and n.outputs[1].name:
+        first = tensor(n.outputs[1])
+    else:
+        first = g.multi("Unique", 2, x, axis=axis, sorted=attribute(n, "sorted", 1))[1]
+    dims: Sequence[DimLike] = (prod(x.dims),) if axis is None else x.dims
+    return g.reshape(scatter_along(g, dims, first, dy, 0 if axis is None else axis % x.ndim), x.dims)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import string
+from collections.abc import Sequence
+
 import onnx_ir as ir
 
 from ...builder import Builder, Tensor
 from ...dims import DimLike
-from ...errors import NotDifferentiableError
 from ...factorizations import inverse
-from ..engine import Gradient, attribute, rule, tensor
+from ..engine import Gradient, attribute, rule, tensor, through
 
 
 def swap(g: Builder, x: Tensor) -> Tensor:
@@ -107,17 +109,61 @@ def det(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
     return g.op("Where", singular, g.const(0, x.dt), d)
 
 
+def _plain_equation(
+    b: Builder, operands: Sequence[Tensor], terms: Sequence[str], result: str | None
+) -> tuple[list[Tensor], list[str], str]:
+    """Operands and indices without '...' and without an index twice in a term.
+
+    What "..." stands for gets indices of its own, and axes of length 1 that broadcast there are left out. An index
+    that occurs again in a term gets another name, and an identity matrix as an operand that joins both.
+    """
+    free = [c for c in string.ascii_letters if all(c not in t for t in terms)]
+    ranks = [x.ndim - len(t.replace("...", "")) for t, x in zip(terms, operands, strict=True)]
+    rank = max((r for r, t in zip(ranks, terms, strict=True) if "..." in t), default=0)
+    shared, free = free[:rank], free[rank:]
+    lengths: dict[str, DimLike] = {}
+    for t, x, r in zip(terms, operands, ranks, strict=True):
+        if "..." in t:
+            at = t.index("...")
+            for c, d in zip(shared[rank - r :], x.dims[at : at + r], strict=True):
+                lengths[c] = d if lengths.get(c, 1) == 1 else lengths[c]
+    found, names = [], []
+    for t, x, r in zip(terms, operands, ranks, strict=True):
+        wide = t.replace("...", "".join(shared[rank - r :])) if "..." in t else t
+        single = [i for i, c in enumerate(wide) if c in shared and x.dims[i] == 1 and lengths[c] != 1]
+        found.append(b.squeeze(x, *single))
+        names.append("".join(c for i, c in enumerate(wide) if i not in single))
+    if result is None:
+        every = "".join(terms).replace("...", "")
+        result = "..." * (rank > 0) + "".join(sorted(c for c in set(every) if every.count(c) == 1))
+    joins: list[str] = []
+    for k, x in enumerate(list(found)):
+        term = ""
+        for c, d in zip(names[k], x.dims, strict=True):
+            if c in term:
+                again = free.pop(0)
+                found.append(b.op("EyeLike", b.fill((d, d), 0, x.dt)))
+                joins.append(c + again)
+                c = again
+            term += c
+        names[k] = term
+    return found, [*names, *joins], result.replace("...", "".join(shared))
+
+
 @rule("Einsum")
-def einsum(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
+def einsum(g: Builder, n: ir.Node, dy: Tensor) -> Sequence[Gradient]:
     """The equation with the operand and the result exchanged."""
     inputs, equation = list(map(tensor, n.inputs)), attribute(n, "equation")
     text = (equation.decode() if isinstance(equation, bytes) else equation).replace(" ", "")
     left, arrow, result = text.partition("->")
     terms = left.split(",")
     if "." in text or any(len(set(t)) < len(t) for t in terms):
-        raise NotDifferentiableError(
-            f"ONNX Einsum: no gradient for the equation {text!r}, which repeats an index or has '...'"
-        )
+
+        def expand(b: Builder, *operands: Tensor) -> Tensor:
+            plain, names, to = _plain_equation(b, operands, terms, result if arrow else None)
+            return b.op("Einsum", *plain, equation=f"{','.join(names)}->{to}")
+
+        return through(g, n, expand, dy)
     if not arrow:
         result = "".join(sorted(c for c in set(left) - {","} if left.count(c) == 1))
 

@@ -8,15 +8,17 @@ import onnx_ir as ir
 
 from ...builder import Builder, Tensor
 from ...dims import DimLike, prod
-from ...errors import NotDifferentiableError
 from ..engine import Gradient, attribute, rule, tensor
 
 
 @rule("BatchNormalization")
-def batch_normalization(g: Builder, n: ir.Node, dy: Tensor, *_: Tensor | None) -> tuple[Gradient, ...]:
+def batch_normalization(
+    g: Builder, n: ir.Node, dy: Tensor | None, *statistics: Tensor | None
+) -> Sequence[Gradient]:
     """With given statistics, which have gradients too."""
     if attribute(n, "training_mode", 0):
-        raise NotDifferentiableError("ONNX BatchNormalization with training_mode=1 has no gradient rule")
+        return _batch_normalization_in_training(g, n, dy, *statistics)
+    assert dy is not None
     x, gamma, _beta, mean, var = map(tensor, n.inputs)
     axes = [0, *range(2, x.ndim)]
     inverse = 1.0 / g.op("Sqrt", var + float(attribute(n, "epsilon", 1e-5)))
@@ -36,6 +38,39 @@ def batch_normalization(g: Builder, n: ir.Node, dy: Tensor, *_: Tensor | None) -
         lambda: -(total * gamma * inverse),
         lambda: dgamma() * gamma * inverse * inverse * -0.5,
     )
+
+
+def _batch_normalization_in_training(
+    g: Builder, n: ir.Node, dy: Tensor | None, dmean: Tensor | None = None, dvar: Tensor | None = None
+) -> Sequence[Gradient]:
+    """With the statistics of the batch; the running ones are results too, and have gradients."""
+    x, gamma = tensor(n.inputs[0]), tensor(n.inputs[1])
+    kept = float(attribute(n, "momentum", 0.9))
+    axes, shape = [0, *range(2, x.ndim)], (1, x.dims[1], *(1,) * (x.ndim - 2))
+    count = prod(x.dims[a] for a in axes)
+    share = 1.0 / count if isinstance(count, int) else 1.0 / g.cast(g.dim(count), x.dt)
+    centred = x - g.reduce("Mean", x, axes, keepdims=True)
+    var = g.reduce("Mean", centred * centred, axes, keepdims=True)
+    inverse = 1.0 / g.op("Sqrt", var + float(attribute(n, "epsilon", 1e-5)))
+    normalized = centred * inverse
+
+    def data() -> Tensor | None:
+        parts = []
+        if dy is not None:
+            parts.append(_standard_gradient(g, dy * g.reshape(gamma, shape), normalized, inverse, axes))
+        if dmean is not None:
+            parts.append(g.expand(g.reshape(g.cast(dmean, x.dt) * (1.0 - kept), shape) * share, x.dims))
+        if dvar is not None:
+            parts.append(centred * (g.reshape(g.cast(dvar, x.dt) * (2.0 - 2.0 * kept), shape) * share))
+        total: Tensor | None = None
+        for part in parts:
+            total = part if total is None else total + part
+        return total
+
+    old = [None if d is None else d * kept for d in (dmean, dvar)]
+    if dy is None:
+        return data, None, None, *old
+    return data, lambda: g.reduce("Sum", dy * normalized, axes), lambda: g.reduce("Sum", dy, axes), *old
 
 
 def _standard_gradient(
@@ -190,6 +225,7 @@ def lp_normalization(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
     x, y = tensor(n.inputs[0]), tensor(n.outputs[0])
     axis, p = int(attribute(n, "axis", -1)), int(attribute(n, "p", 2))
     norm = g.reduce("L2" if p == 2 else "L1", x, [axis], keepdims=True)
+    norm = g.op("Where", g.op("Equal", norm, 0.0), g.const(1, x.dt), norm)  # where all is 0, so is the result
     along = g.reduce("Sum", dy * y, [axis], keepdims=True)
     return (dy - along * (y if p == 2 else g.op("Sign", x))) / norm
 

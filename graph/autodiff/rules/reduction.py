@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import onnx_ir as ir
 
 from ...builder import Builder, Tensor
 from ...dims import prod
 from ...errors import NotDifferentiableError
-from ..engine import Gradient, attribute, rule, tensor
+from ...loops import scan
+from ..engine import Gradient, attribute, rule, tensor, through
 from .elementwise import mask
 
 
@@ -120,3 +123,33 @@ def reduce_log_sum_exp(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
 @rule("ReduceLogSum")
 def reduce_log_sum(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
     return g.expand(keep(g, n, dy * g.op("Exp", -tensor(n.outputs[0]))), tensor(n.inputs[0]).dims)
+
+
+@rule("CumProd")
+def cum_prod(g: Builder, n: ir.Node, dy: Tensor) -> Sequence[Gradient]:
+    """That of repeated products of neighbouring parts, which is right at zeros too."""
+    place = tensor(n.inputs[1]).const
+    if place is None:
+        raise NotDifferentiableError("ONNX CumProd: the gradient needs a constant axis")
+    x = tensor(n.inputs[0])
+    axis, backwards = int(place.reshape(())) % x.ndim, bool(attribute(n, "reverse", 0))
+    exclusive = bool(attribute(n, "exclusive", 0))
+    order = [*(i for i in range(x.ndim) if i != axis), axis]
+
+    def expand(b: Builder, x: Tensor, _: Tensor) -> Tensor:
+        count = x.dims[axis]
+        if isinstance(count, int):
+            lanes = b.transpose(x, order)
+            found = _before(b, lanes, count, backwards)
+            return b.transpose(found if exclusive else found * lanes, [order.index(i) for i in range(x.ndim)])
+
+        def body(inner: Builder, total: Tensor, item: Tensor) -> Sequence[Tensor]:
+            new = inner.op("Mul", total, item)
+            return new, total if exclusive else new
+
+        items = b.transpose(x, [axis, *order[:-1]])
+        first = b.fill(items.dims[1:], 1, x.dt)
+        _, (found,) = scan(b, body, [first], [items], reverse=backwards, name="product")
+        return b.transpose(found, [([axis, *order[:-1]]).index(i) for i in range(x.ndim)])
+
+    return through(g, n, expand, dy)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
 import onnx_ir as ir
 
 from ...builder import Builder, Tensor
-from ...dims import DimLike
+from ...dims import DimLike, prod
 from ...errors import NeedsStaticShape, NotDifferentiableError
+from ...windows import Window, pad_spatial
 from ..engine import Gradient, attribute, rule, tensor
 from .indexing import scatter, scatter_along
 
@@ -212,3 +214,23 @@ def depth_to_space(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
     count, channels, height, width = dy.dims
     blocks = g.reshape(dy, (count, channels, height // b, b, width // b, b))
     return g.reshape(g.transpose(blocks, [0, 1, 3, 5, 2, 4]), x.dims)
+
+
+@rule("Col2Im")
+def col2im(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
+    """The blocks of the image: one slice for each place in a block."""
+    x, blocks = tensor(n.inputs[0]), _integers(n, 2, [])
+    if blocks is None:
+        raise NotDifferentiableError("ONNX Col2Im: the gradient needs a constant block_shape")
+    rank = len(blocks)
+    strides, dilations = (list(attribute(n, k, [1] * rank)) for k in ("strides", "dilations"))
+    pads = list(attribute(n, "pads", [0] * (2 * rank)))
+    window = Window(tuple(blocks), tuple(strides), tuple(dilations), tuple(pads[:rank]), tuple(pads[rank:]))
+    counts = window.positions(dy.dims[2:])
+    wide, axes, parts = pad_spatial(g, dy, window, 0.0), list(range(2, rank + 2)), []
+    for place in itertools.product(*map(range, blocks)):
+        begin = [p * d for p, d in zip(place, dilations, strict=True)]
+        end = [b + (c - 1) * s + 1 for b, c, s in zip(begin, counts, strides, strict=True)]
+        piece = g.slice(wide, axes, begin, end, strides)
+        parts.append(g.reshape(piece, (*dy.dims[:2], 1, prod(counts))))
+    return g.reshape(g.op("Concat", *parts, axis=2) if len(parts) > 1 else parts[0], x.dims)

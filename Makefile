@@ -5,11 +5,12 @@ BIN    := $(VENV)/bin
 PY     := $(BIN)/python
 JOBS   ?= auto
 
-.PHONY: help demo test lint types view oracle bench clean
+.PHONY: help demo test fuzz lint types view oracle bench clean
 
 help:
 	@echo "make demo    train, hybridize, export and check a digit classifier (results in demo-output/)"
 	@echo "make test    the test suite"
+	@echo "make fuzz    damaged files for each reader: make fuzz FUZZ_SECONDS=3600"
 	@echo "make lint    ruff"
 	@echo "make types   mypy --strict on graph/, gluon_onnx/ and tools/"
 	@echo "make oracle  compare live with MXNet 1.9.1: make oracle MXNET_PYTHON=/path/to/python"
@@ -34,6 +35,11 @@ demo: $(VENV)/installed-plot
 
 test: $(VENV)/installed-test
 	$(PY) -m pytest -n $(JOBS)
+
+# Seconds for each of the three file formats.
+FUZZ_SECONDS ?= 20
+fuzz: $(VENV)/installed-test
+	$(PY) -m tests.fuzz $(FUZZ_SECONDS)
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

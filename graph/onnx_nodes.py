@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import ChainMap
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,16 @@ from .onnx_infer import AnyType, infer_loosely, infer_node
 from .onnx_sizes import computed, shaped
 from .onnx_versions import Call, modern
 
-__all__ = ["call", "calls", "captured_names", "emit_node", "emit_nodes", "plain_domain", "type_of"]
+__all__ = [
+    "anonymous",
+    "call",
+    "calls",
+    "captured_names",
+    "emit_node",
+    "emit_nodes",
+    "plain_domain",
+    "type_of",
+]
 
 Opsets = Mapping[str, int]
 _CONST = 1 << 16  # bytes of a constant from which on it is not compared with others
@@ -29,7 +39,7 @@ def call(g: Builder, op_type: str, inputs: Sequence[Tensor | None], **attributes
 
 def calls(g: Builder, c: Call) -> tuple[Tensor, ...]:
     """The same for any number of outputs."""
-    return _emit(g, c, "", {}, None, None)
+    return _emit(g, c, "", {}, None)
 
 
 def emit_node(
@@ -38,7 +48,7 @@ def emit_node(
     inputs: Sequence[Tensor | None],
     opsets: Opsets,
     outer: Mapping[str, Tensor],
-    declared: Sequence[AnyType] | None = None,
+    declared: Sequence[AnyType] = (),
 ) -> tuple[Tensor, ...]:
     """Emit a node of a model.
 
@@ -47,30 +57,62 @@ def emit_node(
     inputs : what the node's inputs stand for, None for those left out.
     opsets : the model's version of each domain ("" is ONNX's own).
     outer : what the names stand for that the node's subgraphs take from the graphs around it.
-    declared : types of the outputs, for operators that ONNX does not know.
+    declared : types of the outputs as the model says, None where it says nothing.
 
     Raises
     ------
     UnsupportedOperatorError, GraphError : the operator cannot be translated to the pinned opset.
     ShapeError, TypeInferenceError : the inputs do not fit the operator.
     """
+    try:
+        return _emit_node(g, node, inputs, opsets, outer, declared)
+    except GraphError:
+        raise
+    except (ArithmeticError, AssertionError, LookupError, TypeError, ValueError) as e:
+        # Rules are written for nodes that are valid; what ONNX's checker lets pass need not be.
+        raise ShapeError(
+            f"ONNX {node.op_type} (node {node.name!r}): its inputs and attributes do not fit together "
+            f"({type(e).__name__}: {str(e)[:200]})"
+        ) from e
+
+
+def _emit_node(
+    g: Builder,
+    node: onnx.NodeProto,
+    inputs: Sequence[Tensor | None],
+    opsets: Opsets,
+    outer: Mapping[str, Tensor],
+    declared: Sequence[AnyType],
+) -> tuple[Tensor, ...]:
     domain = plain_domain(node.domain)
     attributes = {a.name: a for a in node.attribute}
     if node.op_type == "Constant" and not domain:
         value = _constant(node)
         if value is not None:
             return (constant(g, value, node.output[0]),)
-    values = {
-        k: a.g if a.type == onnx.AttributeProto.GRAPH else ir.serde.deserialize_attribute(a).value
-        for k, a in attributes.items()
-    }
-    c = Call(node.op_type, list(inputs), values, [bool(n) for n in node.output])
+    values = {k: _value(a) for k, a in attributes.items()}
+    c = Call(node.op_type, list(inputs), values, [bool(n) for n in node.output], declared)
     if domain:
-        return _emit(g, c, domain, attributes, node.output, declared, opsets.get(domain, 1))
+        return _emit(g, c, domain, attributes, node.output, opsets.get(domain, 1))
     result = modern(g, c, opsets.get("", 1), node.name or (node.output[0] if node.output else ""))
     if not isinstance(result, Call):
         return result
     return _Graphs(g, result, opsets, outer).emit(attributes, node.output)
+
+
+def _value(a: onnx.AttributeProto) -> Any:
+    if a.type == onnx.AttributeProto.GRAPH:
+        return a.g
+    try:
+        return ir.serde.deserialize_attribute(a).value
+    except ir.serde.SerdeError as e:
+        kind = onnx.AttributeProto.AttributeType.Name(a.type)
+        raise GraphError(f"the attribute {a.name!r} of type {kind} cannot be read") from e
+
+
+def _chained(values: Mapping[str, Tensor]) -> MutableMapping[str, Tensor]:
+    """The names of the graphs around a subgraph, which it does not change."""
+    return values if isinstance(values, MutableMapping) else dict(values)
 
 
 def plain_domain(domain: str) -> str:
@@ -100,11 +142,10 @@ def _emit(
     domain: str,
     protos: Mapping[str, onnx.AttributeProto],
     names: Sequence[str] | None,
-    declared: Sequence[AnyType] | None,
     version: int | None = None,
 ) -> tuple[Tensor, ...]:
     """A node without subgraphs: computed where its inputs are known, else emitted with the types that follow."""
-    types = _types(g, c, domain, declared)
+    types = _refined(_types(g, c, domain), c.declared)
     known = None
     if not domain and len(types) == 1 and isinstance(types[0], tuple):
         known = computed(c.op_type, c.inputs, c.attributes, types[0][0])
@@ -128,9 +169,13 @@ def _attribute(name: str, value: Any, protos: Mapping[str, onnx.AttributeProto])
     return attribute
 
 
-def _types(g: Builder, c: Call, domain: str, declared: Sequence[AnyType] | None) -> Sequence[AnyType]:
-    if declared is not None:
-        return declared
+def _refined(types: Sequence[AnyType], declared: Sequence[AnyType]) -> list[AnyType]:
+    """What follows, and else what is declared."""
+    said = [*declared, *[None] * (len(types) - len(declared))]
+    return [t if isinstance(t, tuple) or d is None else d for t, d in zip(types, said, strict=False)]
+
+
+def _types(g: Builder, c: Call, domain: str) -> Sequence[AnyType]:
     opaque = any(isinstance(x, Opaque) for x in c.inputs)
     if not domain:
         try:
@@ -223,13 +268,13 @@ class _Graphs:
         c = self.call
         graphs = {k: v for k, v in c.attributes.items() if isinstance(v, onnx.GraphProto)}
         if not graphs:
-            return _emit(self.g, c, "", protos, names, None)
+            return _emit(self.g, c, "", protos, names)
         condition = None if c.inputs[0] is None else c.inputs[0].const
         if c.op_type == "If" and condition is not None and condition.size == 1:
             return self.chosen(graphs["then_branch" if condition.item() else "else_branch"])
         given = self.inputs_of(c)
         made = {k: self.graph(v, given) for k, v in graphs.items()}
-        types = self.types(c, {k: results for k, (_, results) in made.items()})
+        types = _refined(self.types(c, {k: results for k, (_, results) in made.items()}), c.declared)
         plain = {k: v for k, v in c.attributes.items() if k not in graphs}
         attributes = [_attribute(k, v, protos) for k, v in plain.items()]
         attributes += [ir.AttrGraph(k, graph) for k, (graph, _) in made.items()]
@@ -237,11 +282,11 @@ class _Graphs:
 
     def chosen(self, branch: onnx.GraphProto) -> tuple[Tensor, ...]:
         """The results of the branch of an If that is known to be taken."""
-        values = dict(self.outer)
+        values: ChainMap[str, Tensor] = ChainMap({}, _chained(self.outer))
         self.read(self.g, branch, values)
         return tuple(values[v.name] for v in branch.output)
 
-    def read(self, g: Builder, proto: onnx.GraphProto, values: dict[str, Tensor]) -> None:
+    def read(self, g: Builder, proto: onnx.GraphProto, values: MutableMapping[str, Tensor]) -> None:
         """Emit the initializers and nodes of a subgraph."""
         for tensor in proto.initializer:
             array = np.asarray(ir.serde.deserialize_tensor(tensor).numpy())
@@ -294,10 +339,10 @@ class _Graphs:
         inner = Builder(self.g)
         inner.constants = self.g.constants
         inner.metadata = self.g.metadata
-        values = dict(self.outer)
+        values: ChainMap[str, Tensor] = ChainMap({}, _chained(self.outer))
         inputs: list[Tensor] = []
         for i, info in enumerate(proto.input):
-            kind = _anonymous(type_of(info))
+            kind = anonymous(type_of(info))
             if i < len(given) and not isinstance(kind, tuple) and given[i] is not None:
                 kind = given[i]
             inputs.append(_input(inner, info.name, kind))
@@ -311,8 +356,8 @@ class _Graphs:
         return ir.Graph(inputs, results, nodes=inner.nodes, name=proto.name or "body"), results
 
 
-def _anonymous(kind: AnyType) -> AnyType:
-    """Names of dimensions mean nothing in a subgraph: what is carried round may change its size."""
+def anonymous(kind: AnyType) -> AnyType:
+    """A type without names of dimensions, which mean nothing in a subgraph: what is carried round may change."""
     if not isinstance(kind, tuple):
         return kind
     return kind[0], [d if isinstance(d, int) else None for d in kind[1]]
@@ -341,9 +386,17 @@ def _input(g: Builder, name: str, kind: AnyType) -> Tensor:
 
 
 def emit_nodes(
-    g: Builder, nodes: Iterable[onnx.NodeProto], opsets: Opsets, values: dict[str, Tensor]
+    g: Builder,
+    nodes: Iterable[onnx.NodeProto],
+    opsets: Opsets,
+    values: MutableMapping[str, Tensor],
+    types: Mapping[str, AnyType] | None = None,
 ) -> None:
     """Emit the nodes of a graph; `values` holds what names stand for, and grows.
+
+    Parameters
+    ----------
+    types : what the model declares of values.
 
     Raises
     ------
@@ -357,5 +410,6 @@ def emit_nodes(
             )
         inputs = [values[n] if n else None for n in node.input]
         with g.scope(**{**g.metadata, "node": node.name or g.metadata.get("node", "")}):
-            outputs = emit_node(g, node, inputs, opsets, values)
+            declared = [types.get(n) for n in node.output] if types else ()
+            outputs = emit_node(g, node, inputs, opsets, values, declared)
         values.update((n, t) for n, t in zip(node.output, outputs, strict=False) if n)

@@ -95,6 +95,12 @@ def _divide(a: Attributes, to: Any, x: Array, y: Array) -> Any:
     return np.sign(x) * np.sign(y) * (np.abs(x) // np.abs(y))  # integers round towards zero
 
 
+def _modulo(a: Attributes, to: Any, x: Array, y: Array) -> Any:
+    if a.get("fmod", 0) or np.dtype(to).kind == "f":
+        return np.fmod(x, y)
+    return x % y
+
+
 def _cast(a: Attributes, to: Any, x: Array) -> Any:
     if x.dtype == object or x.dtype.kind != "f" or np.dtype(to).kind not in "iu":
         return x
@@ -179,7 +185,10 @@ _RULES: dict[str, Callable[..., Any]] = {
     "Sub": lambda a, to, x, y: x - y,
     "Mul": lambda a, to, x, y: x * y,
     "Div": _divide,
+    "Mod": _modulo,
     "Neg": lambda a, to, x: -x,
+    "Abs": lambda a, to, x: np.abs(x),
+    "Sqrt": lambda a, to, x: np.sqrt(x),
     "Cast": _cast,
     "Floor": lambda a, to, x: np.floor(x),
     "Ceil": lambda a, to, x: np.ceil(x),
@@ -189,12 +198,19 @@ _RULES: dict[str, Callable[..., Any]] = {
     "Squeeze": lambda a, to, x, axes=None: np.squeeze(x, None if axes is None else _axes(axes, x.ndim)),
     "Unsqueeze": lambda a, to, x, axes: np.expand_dims(x, tuple(int(v) for v in axes)),
     "Slice": _slice,
+    "Transpose": lambda a, to, x: np.transpose(x, a.get("perm")),
     "Reshape": _reshape,
     "Range": _range,
     "ConstantOfShape": _filled,
     "Expand": _expanded,
     "Equal": _equal,
+    "Less": lambda a, to, x, y: x < y,
+    "LessOrEqual": lambda a, to, x, y: x <= y,
+    "Greater": lambda a, to, x, y: x > y,
+    "GreaterOrEqual": lambda a, to, x, y: x >= y,
     "Not": lambda a, to, x: np.logical_not(x),
+    "And": lambda a, to, x, y: np.logical_and(x, y),
+    "Or": lambda a, to, x, y: np.logical_or(x, y),
     "Where": lambda a, to, c, x, y: np.where(c.astype(bool), x, y),
     "Max": _extreme(lambda x, y: x if x >= y else y),
     "Min": _extreme(lambda x, y: x if x <= y else y),

@@ -7,7 +7,7 @@ others are listed here: each rule turns the form that an operator had before som
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -18,6 +18,7 @@ import onnx_ir as ir
 
 from .builder import OPSET, Builder, Opaque, Tensor
 from .errors import GraphError, UnsupportedOperatorError
+from .onnx_infer import AnyType
 
 __all__ = ["Call", "modern", "schema_of"]
 
@@ -26,12 +27,19 @@ Attributes = dict[str, Any]
 
 @dataclass
 class Call:
-    """An operator and what it is given; `wanted` says which outputs are used."""
+    """An operator and what it is given.
+
+    Attributes
+    ----------
+    wanted : which outputs are used.
+    declared : types of the outputs as the model says, used where they do not follow.
+    """
 
     op_type: str
     inputs: list[Tensor | None]
     attributes: Attributes
     wanted: list[bool]
+    declared: Sequence[AnyType] = ()
 
     def with_inputs(self, *extra: Tensor | None) -> Call:
         return replace(self, inputs=[*self.inputs, *extra])
@@ -188,11 +196,8 @@ def _dropout(g: Builder, c: Call, version: int) -> Result:
 @before(10, "Upsample")
 def _upsample(g: Builder, c: Call, version: int) -> Result:
     a = c.attributes
-    if version < 7:
-        scales = [1.0, 1.0, a.pop("height_scale"), a.pop("width_scale")]
-    else:
-        scales = a.pop("scales", None)
-    factors = c.inputs[1] if scales is None else g.const(np.asarray(scales, np.float32))
+    scales = [1.0, 1.0, a.pop("height_scale"), a.pop("width_scale")] if version < 7 else a.pop("scales", [])
+    factors = g.const(np.asarray(scales, np.float32)) if scales else c.inputs[1]
     return _resize(g, Call("Resize", [c.inputs[0], factors], a, c.wanted), 10)
 
 

@@ -46,6 +46,8 @@ class ExternalData:
         """
         entries = {e.key: e.value for e in tensor.external_data}
         location = entries.get("location", "")
+        if any(isinstance(v, bytes) for v in entries.values()):
+            self.fail(tensor, "has external data whose place is no UTF-8 text")
         data = self._maps.get(location)
         if data is None:
             data = self._maps[location] = self._open(tensor, location)

@@ -16,10 +16,10 @@ from ..dims import Dim, DimLike
 from ..errors import FormatError, GraphError, UnsupportedOperatorError
 from ..infer import dtype_name
 from ..onnx_attributes import write_attribute
-from ..onnx_infer import number_of
-from ..onnx_nodes import captured_names, emit_nodes, plain_domain, type_of
+from ..onnx_infer import AnyType, number_of
+from ..onnx_nodes import anonymous, captured_names, emit_nodes, plain_domain, type_of
 from ..onnx_versions import schema_of
-from ..ops.onnx_operator import ABSENT, CAPTURED, OPSETS, OUTPUTS, TYPES, OnnxOperator
+from ..ops.onnx_operator import ABSENT, CAPTURED, OPSETS, OUTPUTS, TYPES, OnnxOperator, write_type
 from ..ops.registry import find
 from ..program import Program, finish
 from ..symbol import Entry, Node, Symbol
@@ -30,6 +30,8 @@ __all__ = ["Imported", "OnnxModel", "import_onnx", "read_onnx"]
 Array = np.ndarray[Any, Any]
 
 _SETTING = number_of(onnx.defs.OpSchema.DifferentiationCategory.NonDifferentiable)
+#: Operators whose results have shapes that do not follow from types.
+_UNSHAPED = frozenset(["ConcatFromSequence", "If", "Loop", "OptionalGetElement", "Reshape", "SequenceAt"])
 _FEW = 1024  # elements up to which a value that is not learnt is a constant of the graph
 
 
@@ -56,9 +58,9 @@ class OnnxModel:
 def import_onnx(source: onnx.ModelProto | str | os.PathLike[str], cls: type[Symbol] = Symbol) -> OnnxModel:
     """Read a model as a Symbol.
 
-    Initializers and constants become variables with values where an operator learns them: floating-point arrays with
-    at least one axis that are read where ONNX differentiates, and everything of more than 1024 elements. All others
-    (shapes, axes, numbers) say what the graph computes and stay constants of it.
+    Initializers become variables with values where an operator can learn them: floating-point arrays with at least
+    one axis that are read where ONNX differentiates. So does everything of more than 1024 elements, though it does
+    not learn. All others (shapes, axes, numbers, nodes that are constants) say what the graph computes and stay in it.
 
     Parameters
     ----------
@@ -83,8 +85,8 @@ class _Importer:
         self.constants = _constants(file)
         self.learnt, self.states = self._roles()
         self.params: dict[str, Array] = {}
-        declared = (*self.graph.value_info, *self.graph.output)
-        self.types = {v.name: v.type for v in declared if v.type.HasField("tensor_type")}
+        self.types = _declared(self.graph)
+        self.results = {v.name for v in self.graph.output}
 
     def model(self) -> OnnxModel:
         specs = self._inputs()
@@ -94,10 +96,6 @@ class _Importer:
                 self.entries[name] = (_variable(name, value.dtype, value.shape), 0)
             elif name in self.file.values:
                 self._constant(name, value)
-        for sparse in self.graph.sparse_initializer:
-            node = onnx.helper.make_node("Constant", [], [sparse.values.name])
-            node.attribute.append(onnx.helper.make_attribute("sparse_value", sparse))
-            self._node(node)
         self._check_supported()
         for node in self.graph.node:
             if not (node.op_type == "Constant" and node.output[0] in self.params):
@@ -106,9 +104,7 @@ class _Importer:
         symbol = self.cls(heads)
         used = {n.name for n in symbol.nodes() if n.op is None}
         params = {n: v for n, v in self.params.items() if n in used}
-        trainable = {
-            n for n, v in params.items() if n in self.learnt and n not in self.states and _smooth(v.dtype)
-        }
+        trainable = {n for n, v in params.items() if n not in self.states and self._learns(n, v)}
         return OnnxModel(symbol, list(specs), specs, params, trainable)
 
     def _inputs(self) -> dict[str, tuple[np.dtype[Any], tuple[int | str | None, ...]]]:
@@ -157,7 +153,11 @@ class _Importer:
     def _is_variable(self, name: str, value: Array) -> bool:
         if value.dtype == object or not value.ndim or not value.size:
             return False
-        return value.size > _FEW or (name in self.learnt and _smooth(value.dtype))
+        return value.size > _FEW or self._learns(name, value)
+
+    def _learns(self, name: str, value: Array) -> bool:
+        """An exporter writes weights as initializers, and numbers of the program as nodes."""
+        return name in self.learnt and name in self.file.values and _smooth(value.dtype)
 
     def _constant(self, name: str, value: Array) -> None:
         node = onnx.helper.make_node("Constant", [], [name])
@@ -200,15 +200,18 @@ class _Importer:
             attrs[ABSENT] = json.dumps(absent)
         if captured:
             attrs[CAPTURED] = json.dumps(captured)
-        if op.schema is None:
-            attrs[TYPES] = json.dumps([self._declared(n) for n in outputs])
+        if op.schema is None or captured or not self.results.isdisjoint(outputs) or node.op_type in _UNSHAPED:
+            types = [write_type(self.types.get(n)) for n in outputs]
+            if any(types):
+                attrs[TYPES] = json.dumps(types)
         entries = [self.entries[n] for n in (*inputs, *captured) if n]
         made = Node(op, node.name or outputs[0], attrs, entries)
         self.entries.update((n, (made, i)) for i, n in enumerate(outputs) if n)
 
-    def _declared(self, name: str) -> str:
-        declared = self.types.get(name)
-        return ir.DataType(declared.tensor_type.elem_type).name if declared is not None else ""
+
+def _declared(graph: onnx.GraphProto) -> dict[str, AnyType]:
+    """What a graph says of its values; names of dimensions are left out."""
+    return {v.name: anonymous(type_of(v)) for v in (*graph.value_info, *graph.output)}
 
 
 def find_or_none(op_type: str) -> Any:
@@ -294,11 +297,7 @@ def read_onnx(source: onnx.ModelProto | str | os.PathLike[str]) -> Imported:
         values[v.name] = b.input(v.name, kind[0], _dims(b, v.name, kind[1]))
     for name, value in file.values.items():
         values[name] = b.named_const(name, value)
-    for sparse in graph.sparse_initializer:
-        node = onnx.helper.make_node("Constant", [], [sparse.values.name])
-        node.attribute.append(onnx.helper.make_attribute("sparse_value", sparse))
-        emit_nodes(b, [node], file.opsets, values)
-    emit_nodes(b, graph.node, file.opsets, values)
+    emit_nodes(b, graph.node, file.opsets, values, _declared(graph))
     return Imported(b, values, [v.name for v in inputs], [v.name for v in graph.output], list(file.values))
 
 

@@ -6,7 +6,9 @@ ONNX's own checker sees the operators only, without the weights, so that these a
 
 from __future__ import annotations
 
+import math
 import os
+from collections import ChainMap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -25,6 +27,9 @@ __all__ = ["OnnxFile", "read_file"]
 
 Array = np.ndarray[Any, Any]
 
+_MOST_AXES = 64
+_MOST_BYTES = 1 << 56  # sizes beyond overflow when they are multiplied with those of elements
+_MOST_DENSE = 1 << 24  # elements of a sparse tensor
 _MOST_INLINED = 1_000_000  # nodes that functions may expand to
 
 
@@ -69,7 +74,7 @@ def read_file(source: onnx.ModelProto | str | os.PathLike[str]) -> OnnxFile:
     if model.functions:
         model = _inlined(model, name)
     check = _Check(name, ExternalData(folder, name))
-    values = check.graph(model.graph, {}, "")
+    values = check.graph(model.graph, ChainMap(), "")
     _check_operators(model, name)
     return OnnxFile(model, name, opsets, values)
 
@@ -94,6 +99,8 @@ def _opsets(model: onnx.ModelProto, name: str) -> dict[str, int]:
         raise FormatError(f"{name}: expected an ONNX model, found no IR version or no graph")
     found: dict[str, int] = {}
     for o in model.opset_import:
+        if isinstance(o.domain, bytes):
+            raise FormatError(f"{name}: the name {o.domain[:80]!r} of a domain is no UTF-8 text")
         domain = plain_domain(o.domain)
         if not 0 < o.version < 1 << 31 or found.setdefault(domain, o.version) != o.version:
             raise FormatError(
@@ -129,6 +136,8 @@ def _nodes_of(nodes: Sequence[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
 
 def _check_functions(model: onnx.ModelProto, name: str) -> None:
     """Functions must not call themselves, nor expand to more nodes than a model can have."""
+    if any(isinstance(t, bytes) for f in model.functions for t in (f.name, f.domain)):
+        raise FormatError(f"{name}: the name of a function is no UTF-8 text")
     bodies = {(plain_domain(f.domain), f.name, f.overload): f for f in model.functions}
     if len(bodies) != len(model.functions):
         raise FormatError(f"{name}: two functions have the same name")
@@ -170,7 +179,7 @@ class _Check:
     def fail(self, message: str) -> NoReturn:
         raise FormatError(f"{self.name}: {message}")
 
-    def graph(self, graph: onnx.GraphProto, outer: dict[str, str], path: str) -> dict[str, Array]:
+    def graph(self, graph: onnx.GraphProto, outer: ChainMap[str, str], path: str) -> dict[str, Array]:
         """Check one graph; the values of its initializers.
 
         Parameters
@@ -178,8 +187,11 @@ class _Check:
         outer : names of the graphs around it, and what makes them.
         path : of a subgraph, where it is.
         """
-        made = dict(outer)
+        made = outer.new_child()
         own: set[str] = set()
+        for v in (*graph.input, *graph.output, *graph.value_info):
+            self.text(v.name, path)
+            self.type(v.type, f"{path}the value {v.name!r}")
         for i, v in enumerate(graph.input):
             if not v.name or v.name in own:
                 self.fail(f"{path}input {i} has the name {v.name!r}, which is empty or that of another one")
@@ -187,18 +199,20 @@ class _Check:
             made[v.name] = f"input {i}"
         values: dict[str, Array] = {}
         for t in graph.initializer:
+            self.text(t.name, path)
             if not t.name or t.name in values:
                 self.fail(f"{path}two initializers have the name {t.name!r}, or it is empty")
             values[t.name] = self.tensor(t, f"{path}the initializer {t.name!r}")
             made[t.name] = f"the initializer {t.name!r}"
         for s in graph.sparse_initializer:
-            if not s.values.name or s.values.name in made:
-                self.fail(
-                    f"{path}the sparse initializer {s.values.name!r} has no name, or that of something else"
-                )
-            self.tensor(s.values, f"{path}the sparse initializer {s.values.name!r}")
-            self.tensor(s.indices, f"{path}the indices of the sparse initializer {s.values.name!r}")
-            made[s.values.name] = "a sparse initializer"
+            name = s.values.name
+            self.text(name, path)
+            if not name or name in values:
+                self.fail(f"{path}two initializers have the name {name!r}, or it is empty")
+            values[name] = self.dense(s, f"{path}the sparse initializer {name!r}")
+            graph.initializer.add().CopyFrom(_proto(values[name], name))
+            made[name] = "a sparse initializer"
+        del graph.sparse_initializer[:]
         for number, node in enumerate(graph.node):
             self.node(graph, number, node, made, path)
         if not graph.output:
@@ -209,9 +223,11 @@ class _Check:
         return values
 
     def node(
-        self, graph: onnx.GraphProto, number: int, node: onnx.NodeProto, made: dict[str, str], path: str
+        self, graph: onnx.GraphProto, number: int, node: onnx.NodeProto, made: ChainMap[str, str], path: str
     ) -> None:
         where = f"{path}node {number} {node.name!r} ({node.op_type})"
+        for text in (node.name, node.op_type, node.domain, *node.input, *node.output):
+            self.text(text, f"{where}: ")
         if not node.op_type:
             self.fail(f"{where} has no operator")
         for i, name in enumerate(node.input):
@@ -227,6 +243,7 @@ class _Check:
                 )
         seen: set[str] = set()
         for a in node.attribute:
+            self.text(a.name, f"{where}: ")
             if not a.name or a.name in seen:
                 self.fail(f"{where} has two attributes {a.name!r}, or one without a name")
             seen.add(a.name)
@@ -236,6 +253,10 @@ class _Check:
                 )
             for t in (*([a.t] if a.HasField("t") else []), *a.tensors):
                 self.embedded(t, f"{where}: attribute {a.name!r}")
+            if a.HasField("sparse_tensor"):
+                value = self.dense(a.sparse_tensor, f"{where}: attribute {a.name!r}")
+                if node.op_type == "Constant":
+                    a.CopyFrom(onnx.helper.make_attribute("value", _proto(value, "")))
             for body in (*([a.g] if a.HasField("g") else []), *a.graphs):
                 inner = self.graph(body, made, f"{where}, {a.name}: ")
                 for t in body.initializer:
@@ -252,6 +273,46 @@ class _Check:
         value = self.tensor(t, where)
         if t.data_location == onnx.TensorProto.EXTERNAL:
             _embed(t, value)
+
+    def text(self, text: str | bytes, where: str) -> None:
+        """Names are texts; protobuf gives bytes where they are none."""
+        if isinstance(text, bytes):
+            self.fail(f"{where}the name {text[:80]!r} is no UTF-8 text")
+
+    def type(self, proto: onnx.TypeProto, where: str) -> None:
+        """A declared type: its element types exist, and its shape is one that a tensor can have."""
+        kind = proto.WhichOneof("value")
+        if kind in ("sequence_type", "optional_type"):
+            self.type(getattr(proto, kind).elem_type, where)
+        elif kind == "map_type":
+            self.type(proto.map_type.value_type, where)
+        elif kind in ("tensor_type", "sparse_tensor_type"):
+            tensor = getattr(proto, kind)
+            try:
+                ir.DataType(tensor.elem_type)
+            except ValueError:
+                self.fail(f"{where} has the element type {tensor.elem_type}, which does not exist")
+            for d in tensor.shape.dim:
+                self.text(d.dim_param, f"{where}: ")
+            dims = [d.dim_value for d in tensor.shape.dim if d.dim_value > 0]
+            if len(tensor.shape.dim) > _MOST_AXES or math.prod(dims) >= _MOST_BYTES:
+                self.fail(f"{where} has the shape {dims[:16]}, which is too large")
+
+    def dense(self, s: onnx.SparseTensorProto, where: str) -> Array:
+        """A sparse tensor as an array: ONNX Runtime makes one of it, too."""
+        values, places = self.tensor(s.values, where), self.tensor(s.indices, f"{where}: its indices")
+        dims = list(s.dims)
+        count = math.prod(dims)
+        if not dims or min(dims) < 0 or count > _MOST_DENSE:
+            self.fail(f"{where} has the shape {dims[:16]}, expected one of at most {_MOST_DENSE} elements")
+        if places.ndim == 2 and places.shape == (values.size, len(dims)) and places.dtype == np.int64:
+            places = places @ np.array([math.prod(dims[i + 1 :]) for i in range(len(dims))], np.int64)
+        fits = values.ndim == 1 and places.shape == values.shape and places.dtype == np.int64
+        if not fits or (places.size and not 0 <= places.min() <= places.max() < count):
+            self.fail(f"{where} has indices that do not fit its {values.size} values and its shape {dims}")
+        result = np.zeros(count, values.dtype)
+        result[places] = values
+        return result.reshape(dims)
 
     def tensor(self, t: onnx.TensorProto, where: str) -> Array:
         """The value of a tensor that claims no more than it has.
@@ -271,7 +332,7 @@ class _Check:
             self.fail(f"{where} has the element type {t.data_type}, which does not exist")
         if kind == ir.DataType.UNDEFINED:
             self.fail(f"{where} has no element type")
-        if len(t.dims) > 64 or count * max(t.dims, default=1) >= 1 << 62:
+        if len(t.dims) > _MOST_AXES or count >= _MOST_BYTES or max(t.dims, default=0) >= _MOST_BYTES:
             self.fail(f"{where} has the shape {list(t.dims)[:16]}, which is too large")
         if t.data_location == onnx.TensorProto.EXTERNAL:
             return self.external.array(t, count)
@@ -288,7 +349,14 @@ class _Check:
             self.fail(f"{where} has the shape {shape}, which is {count} elements; found {t.ByteSize()} bytes")
         try:
             value = np.asarray(ir.serde.deserialize_tensor(t).numpy())
-        except (ir.serde.SerdeError, ValueError, TypeError, OverflowError) as e:
+        except (
+            ir.serde.SerdeError,
+            ArithmeticError,
+            AssertionError,
+            LookupError,
+            TypeError,
+            ValueError,
+        ) as e:
             self.fail(f"{where} of shape {shape} and type {kind.name} cannot be read: {_cause(e)}")
         if value.size != count:
             self.fail(f"{where} has the shape {shape}, which is {count} elements; found {value.size}")
@@ -296,8 +364,12 @@ class _Check:
 
 
 def _embed(t: onnx.TensorProto, value: Array) -> None:
-    name = t.name
-    t.CopyFrom(ir.serde.serialize_tensor(ir.tensor(np.ascontiguousarray(value), name=name)))
+    t.CopyFrom(_proto(value, t.name))
+
+
+def _proto(value: Array, name: str) -> onnx.TensorProto:
+    contiguous = np.ascontiguousarray(value).reshape(value.shape)
+    return ir.serde.serialize_tensor(ir.tensor(contiguous, name=name))
 
 
 def _cause(e: BaseException) -> str:
@@ -315,7 +387,7 @@ def _check_operators(model: onnx.ModelProto, name: str) -> None:
     graph.node.extend(model.graph.node)
     graph.input.extend(v for v in model.graph.input if v.type.WhichOneof("value"))
     declared = {v.name for v in graph.input}
-    for tensor in (*model.graph.initializer, *(s.values for s in model.graph.sparse_initializer)):
+    for tensor in model.graph.initializer:
         if tensor.name not in declared:
             graph.input.append(
                 onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims))

@@ -26,7 +26,7 @@ from ..shapes import TypeContext
 from .registry import Operator, family
 from .schema import Attrs, Param
 
-__all__ = ["ABSENT", "CAPTURED", "OPSETS", "OUTPUTS", "TYPES", "OnnxOperator", "onnx_operator"]
+__all__ = ["ABSENT", "CAPTURED", "OPSETS", "OUTPUTS", "TYPES", "OnnxOperator", "onnx_operator", "write_type"]
 
 _VARIADIC = number_of(onnx.defs.OpSchema.FormalParameterOption.Variadic)
 PREFIX = "onnx."
@@ -34,7 +34,9 @@ OPSETS = "__opset__"  # a number, or an object with that of each domain
 OUTPUTS = "__outputs__"  # a list of names, empty for outputs left out
 ABSENT = "__absent__"  # a list of positions
 CAPTURED = "__captured__"  # a list of the names that subgraphs read, one for each of the last inputs
-TYPES = "__types__"  # a list of element types, for operators that ONNX does not know
+TYPES = (
+    "__types__"  # a list of types of outputs that do not follow from those of the inputs: FLOAT[3,?], FLOAT
+)
 _HIDDEN = (OPSETS, OUTPUTS, ABSENT, CAPTURED, TYPES)
 
 
@@ -90,6 +92,12 @@ def _is_places(value: Any) -> None:
     _expect(isinstance(value, list) and all(type(v) is int and 0 <= v < 1 << 16 for v in value))
 
 
+def _is_types(value: Any) -> None:
+    _is_names(value)
+    for text in value:
+        read_type(text)
+
+
 def _is_opset(value: Any) -> None:
     versions = list(value.values()) if isinstance(value, dict) else [value]
     _expect(all(type(v) is int and 0 < v < 1 << 31 for v in versions))
@@ -100,7 +108,7 @@ _HIDDEN_CHECKS = {
     OUTPUTS: _is_names,
     ABSENT: _is_places,
     CAPTURED: _is_names,
-    TYPES: _is_names,
+    TYPES: _is_types,
 }
 
 
@@ -115,7 +123,7 @@ class OnnxOperator(Operator):
         self.schema = schema_of(self.op_type, OPSET, self.domain) or _latest(self.op_type, self.domain)
         aux = ("input_mean", "input_var") if rest == "BatchNormalization" else ()
         super().__init__(name, _no_lowering, aux=aux, outputs=_count, output_names=())
-        self.doc = self.schema.doc if self.schema else f"The operator {self.op_type} of {self.domain}."
+        self.doc = (self.schema and self.schema.doc) or f"The operator {self.op_type} of {self.domain}."
         self.variadic = "inputs"
         self.type_rule = self._infer_type
         self._kinds: dict[str, int] = {}
@@ -194,16 +202,11 @@ class OnnxOperator(Operator):
             given.append(None if len(given) in absent else own.pop(0))
         outer = dict(zip(captured, inputs[len(inputs) - len(captured) :], strict=True))
         try:
-            return emit_node(
-                g, self.node(attrs, where), given, _opsets(attrs, self.domain), outer, self._declared(attrs)
-            )
+            declared = [read_type(t) for t in _listed(attrs, TYPES)]
+            opsets = _opsets(attrs, self.domain)
+            return emit_node(g, self.node(attrs, where), given, opsets, outer, declared)
         except ShapeError as e:
             raise ShapeError(f"operator {self.name} (node {where!r}): {e}") from e
-
-    def _declared(self, attrs: Attrs) -> list[AnyType] | None:
-        """Types of the outputs of an operator that ONNX does not know: as the model says."""
-        types = _listed(attrs, TYPES)
-        return [ir.TensorType(ir.DataType[t]) if t else None for t in types] if types else None
 
     def _infer_type(self, context: TypeContext, attrs: Attrs) -> None:
         """What the declaration says: some types are fixed, others are those of other operands."""
@@ -245,6 +248,34 @@ _FIXED = {
         "bool": bool,
     }.items()
 }
+
+
+def write_type(kind: AnyType) -> str:
+    """A tensor's type as text: ``FLOAT[3,?]``, or ``FLOAT`` for an unknown rank; empty for all other types."""
+    if isinstance(kind, tuple):
+        dims = ",".join(str(d) if isinstance(d, int) else "?" for d in kind[1])
+        return f"{ir.DataType.from_numpy(kind[0]).name}[{dims}]"
+    return kind.dtype.name if isinstance(kind, ir.TensorType) else ""
+
+
+def read_type(text: str) -> AnyType:
+    """The type that `write_type` wrote.
+
+    Raises
+    ------
+    ValueError : the text is none.
+    """
+    if not text:
+        return None
+    name, bracket, rest = text.partition("[")
+    if name not in ir.DataType.__members__ or (bracket and not rest.endswith("]")) or len(rest) > 1024:
+        raise ValueError(text)
+    if not bracket:
+        return ir.TensorType(ir.DataType[name])
+    dims = [None if d == "?" else int(d) for d in rest[:-1].split(",")] if rest != "]" else []
+    if any(d is not None and not 0 <= d < 1 << 62 for d in dims):
+        raise ValueError(text)
+    return np.dtype(ir.DataType[name].numpy()), dims
 
 
 def _no_lowering(g: Builder) -> Tensor:

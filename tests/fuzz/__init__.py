@@ -1,0 +1,1 @@
+"""Fuzzing of the three readers: ``python -m tests.fuzz SECONDS``, or make fuzz."""

@@ -213,7 +213,8 @@ class _SymbolCheck:
                 self.add("shape", node.name, node.op.name, str(error))
             except GraphError as error:
                 self.add("conversion", node.name, node.op.name, str(error), True)
-        self.found.tried.append(f"conversion to ONNX of {tried} nodes on their own")
+        if tried:
+            self.found.tried.append(f"conversion to ONNX of {tried} nodes on their own")
 
     def convert(self, provider: str, opset: int | None) -> None:
         """Convert the whole, and look at what comes out."""

@@ -15,13 +15,14 @@ STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 84rem; padding: 1.5rem; }
 h1 { font-size: 1.3rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.05rem; margin: 1.8rem 0 .5rem; }
-p { margin: .3rem 0; }
+h2 + .scroll, input + .count + .scroll { margin-top: 0; }
+p { margin: .6rem 0; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1.2rem; margin: 0; }
 dt { color: var(--dim); }
 dd { margin: 0; overflow-wrap: anywhere; }
 input { font: inherit; margin: .2rem 0 .6rem; padding: .25rem .5rem; width: 20rem; max-width: 100%;
   border: 1px solid var(--line); border-radius: .3rem; }
-.scroll { overflow-x: auto; border: 1px solid var(--line); border-radius: .4rem; }
+.scroll { overflow-x: auto; margin: 1rem 0; border: 1px solid var(--line); border-radius: .4rem; }
 table { border-collapse: collapse; width: 100%; font-size: .87rem; }
 th, td { padding: .25rem .7rem; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
 tr:last-child td { border-bottom: 0; }
@@ -29,6 +30,7 @@ th { background: var(--soft); cursor: pointer; white-space: nowrap; }
 th[aria-sort=ascending]::after { content: " \\25b4"; }
 th[aria-sort=descending]::after { content: " \\25be"; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+td.short { white-space: nowrap; }
 tr.marked td { color: var(--bad); font-weight: 600; }
 .count { color: var(--dim); font-size: .85rem; margin-left: .6rem; }
 """
@@ -73,6 +75,7 @@ for (const box of document.querySelectorAll("input[data-table]")) {
 }
 """
 
+_SHORT = 40  # characters that are kept on one line
 _SEARCHED = 12  # tables with more rows get a box to search in
 
 
@@ -97,12 +100,20 @@ def _part(part: Grid | Facts | str, number: int) -> str:
     return heading + _table(part, f"table{number}")
 
 
+def _cell(text: str, number: bool) -> str:
+    style = ' class="number"' if number else ' class="short"' if len(text) <= _SHORT else ""
+    return f"<td{style}>{escape(text)}</td>"
+
+
 def _table(grid: Grid, name: str) -> str:
-    styles = [' class="number"' if header in grid.numeric else "" for header in grid.headers]
-    head = "".join(f"<th{s}>{escape(h)}</th>" for h, s in zip(grid.headers, styles, strict=True))
+    right = [header in grid.numeric for header in grid.headers]
+    head = "".join(
+        f'<th class="number">{escape(h)}</th>' if r else f"<th>{escape(h)}</th>"
+        for h, r in zip(grid.headers, right, strict=True)
+    )
     lines = []
     for row, red in zip(grid.rows, grid.marked or [False] * len(grid.rows), strict=True):
-        cells = "".join(f"<td{s}>{escape(str(c))}</td>" for c, s in zip(row, styles, strict=True))
+        cells = "".join(_cell(str(cell), r) for cell, r in zip(row, right, strict=True))
         mark = ' class="marked"' if red else ""
         lines.append(f"<tr{mark}>{cells}</tr>")
     search = (

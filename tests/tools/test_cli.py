@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import subprocess
 import sys
@@ -10,7 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
+import onnx
 import pytest
+from onnx import helper, numpy_helper
 
 from gluon_onnx import __version__
 from gluon_onnx.graph.errors import FormatError, ShapeError, UnsupportedOperatorError
@@ -119,3 +123,81 @@ def test_help_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "set()"
+
+
+MEASURE = """
+import sys, time
+start = time.perf_counter()
+from gluon_onnx.tools import cli
+code = cli.main(sys.argv[1:])
+print(code, time.perf_counter() - start, file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("kind", ["symbol", "onnx"])
+def test_a_model_of_five_hundred_nodes_opens_quickly(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / ("net.onnx" if kind == "onnx" else "net-symbol.json")
+    (write_onnx_chain if kind == "onnx" else write_symbol_chain)(path, 500)
+    times = []
+    for _ in range(3):
+        done = subprocess.run(
+            [sys.executable, "-c", MEASURE, "nodes", str(path), "--input", "data:1x4x16x16", "--format", "json"],
+            cwd=ROOT, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        code, seconds = done.stderr.split()
+        assert code == "0" and done.stdout.count('"operator"') == 500
+        times.append(float(seconds))
+        if times[-1] < 2:
+            break
+    assert min(times) < 2
+
+
+def write_symbol_chain(path: Path, count: int) -> None:
+    """Convolutions, normalizations and activations in a row."""
+    nodes: list[dict[str, object]] = [{"op": "null", "name": "data", "inputs": []}]
+    last = 0
+    for number in range(count):
+        kind, roles, attrs = CHAIN[number % 4]
+        inputs = [last]
+        for role in roles:
+            nodes.append({"op": "null", "name": f"n{number}_{role}", "inputs": []})
+            inputs.append(len(nodes) - 1)
+        nodes.append({"op": kind, "name": f"n{number}", "attrs": attrs, "inputs": [[i, 0, 0] for i in inputs]})
+        last = len(nodes) - 1
+    document = {"nodes": nodes, "heads": [[last, 0, 0]], "attrs": {"mxnet_version": ["int", 10901]}}
+    path.write_text(json.dumps(document), encoding="utf-8")
+
+
+CHAIN = [
+    ("Convolution", ["weight", "bias"], {"kernel": "(3, 3)", "pad": "(1, 1)", "num_filter": "4"}),
+    ("BatchNorm", ["gamma", "beta", "moving_mean", "moving_var"], {}),
+    ("Activation", [], {"act_type": "relu"}),
+    ("Pooling", [], {"kernel": "(3, 3)", "pad": "(1, 1)", "pool_type": "max"}),
+]
+
+
+def write_onnx_chain(path: Path, count: int) -> None:
+    """The same for ONNX."""
+    weight = numpy_helper.from_array(np.ones((4, 4, 3, 3), np.float32), "w")
+    nodes = [
+        helper.make_node("Conv", [f"v{n}", "w"], [f"v{n + 1}"], pads=[1, 1, 1, 1])
+        if n % 2
+        else helper.make_node("Relu", [f"v{n}"], [f"v{n + 1}"])
+        for n in range(count)
+    ]
+    nodes[0].input[0] = "data"
+    ins = [helper.make_tensor_value_info("data", 1, ["batch", 4, "height", "width"])]
+    outs = [helper.make_tensor_value_info(f"v{count}", 1, None)]
+    graph = helper.make_graph(nodes, "g", ins, outs, [weight])
+    onnx.save(helper.make_model(graph, ir_version=9, opset_imports=[helper.make_opsetid("", 18)]), path)
+
+
+def test_a_closed_pipe_is_no_error() -> None:
+    code = "from gluon_onnx.tools import cli; raise SystemExit(cli.main(['nodes', 'tests/data/models/small.onnx']))"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 0

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
+import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -93,10 +96,45 @@ def test_what_is_shown_is_escaped() -> None:
 
 def test_marked_rows_and_numbers() -> None:
     text = page("t", [Grid(("name", "size"), [("a", 1), ("b", 2)], ("size",), (False, True))])
-    assert '<tr class="marked"><td>b</td><td class="number">2</td></tr>' in text
-    assert '<tr><td>a</td><td class="number">1</td></tr>' in text
+    assert '<tr class="marked"><td class="short">b</td><td class="number">2</td></tr>' in text
+    assert '<tr><td class="short">a</td><td class="number">1</td></tr>' in text
 
 
 @pytest.mark.parametrize(("count", "searched"), [(12, False), (13, True)])
 def test_long_tables_can_be_searched(count: int, searched: bool) -> None:
     assert ('type="search"' in page("t", [Grid(["n"], [[n] for n in range(count)])])) is searched
+
+
+CLICKS = """
+<script>
+document.querySelectorAll("th")[1].click();
+if (location.hash === "#down") document.querySelectorAll("th")[1].click();
+const box = document.querySelector("input");
+box.value = "NAME1";
+box.dispatchEvent(new Event("input"));
+const rows = Array.from(document.querySelectorAll("tbody tr"));
+document.body.textContent = JSON.stringify({
+  order: rows.map(row => row.cells[1].textContent),
+  shown: rows.filter(row => !row.hidden).map(row => row.cells[0].textContent).sort(),
+  count: box.nextElementSibling.textContent,
+});
+</script></body>
+"""
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed")
+@pytest.mark.parametrize("down", [False, True], ids=["up", "down"])
+def test_tables_are_sorted_and_searched_in_a_browser(down: bool, tmp_path: Path) -> None:
+    sizes = ["", "1.5 G", "20", "3 k", "7 MiB", "2,000", "-4", *map(str, range(100, 106))]
+    rows = [(f"name{n}", size) for n, size in enumerate(sizes)]
+    path = tmp_path / "page.html"
+    path.write_text(page("t", [Grid(("name", "size"), rows, ("size",))]).replace("</body>", CLICKS))
+    done = subprocess.run(
+        ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", f"file://{path}#{'down' * down}"],
+        capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+    found = json.loads(re.search(r"<body>(.*)</body>", done.stdout, re.DOTALL)[1])  # type: ignore[index]
+    numbers = ["-4", "20", *map(str, range(100, 106)), "2,000", "3 k", "7 MiB", "1.5 G"]
+    assert found["order"] == ([*reversed(numbers), ""] if down else [*numbers, ""])
+    assert found["shown"] == ["name1", "name10", "name11", "name12"]
+    assert found["count"] == "4 of 13"

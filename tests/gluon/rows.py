@@ -17,6 +17,9 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 
 
+_ROUND = str.maketrans("[]", "()")
+
+
 @dataclass(frozen=True)
 class Row:
     """A layer or a loss.
@@ -76,7 +79,12 @@ def describe(mx: Any, row: Row) -> dict[str, Any]:
         told["arguments"] = out.list_arguments()
         told["states"] = out.list_auxiliary_states()
         attributes = out.attr_dict()
-        told["attributes"] = {k: dict(sorted(v.items())) for k, v in attributes.items() if not k.startswith("data")}
+        # Some layers of MXNet give a shape as a list.
+        told["attributes"] = {
+            node: {k: v.translate(_ROUND) if k == "__shape__" else v for k, v in sorted(found.items())}
+            for node, found in attributes.items()
+            if not node.startswith("data")
+        }
     return told
 
 
@@ -235,6 +243,15 @@ LAYERS = [
     Row("pixelshuffle1d", lambda mx: mx.gluon.contrib.nn.PixelShuffle1D(3), [(2, 6, 4)]),
     Row("pixelshuffle2d", lambda mx: mx.gluon.contrib.nn.PixelShuffle2D((2, 3)), [(1, 12, 2, 3)]),
     Row("syncbatchnorm", lambda mx: mx.gluon.contrib.nn.SyncBatchNorm(num_devices=1), [(4, 3, 5)]),
+    Row("deformable", lambda mx: mx.gluon.contrib.cnn.DeformableConvolution(3, 3, padding=1), [(2, 2, 4, 5)]),
+    Row(
+        "deformable_options",
+        lambda mx: mx.gluon.contrib.cnn.DeformableConvolution(
+            4, (2, 3), strides=(1, 2), dilation=(2, 1), groups=2, num_deformable_group=2, use_bias=False,
+            in_channels=4, activation="relu", offset_use_bias=False, prefix="moved_",
+        ),
+        [(1, 4, 5, 6)],
+    ),
 ]  # fmt: skip
 
 

@@ -239,12 +239,19 @@ def run_backward(
 
     With `variables` the gradients of these are returned; else they are written into the gradient buffers of
     all variables met.
+
+    Raises
+    ------
+    MXNetError : one of `variables` is not among what the heads were computed from.
     """
     order = _order(heads)
     grads: dict[int, dict[int, NDArray]] = {id(e): {} for e in order}
     leaves: dict[int, NDArray] = {}
     by_id = {id(p): p for e in order for p in e.places if p is not None and p.entry is None}
     wanted = {id(p) for p in variables or ()}
+    for i, p in enumerate(variables or ()):
+        if id(p) not in by_id and (p.entry is None or id(p.entry) not in grads) and p not in heads:
+            raise MXNetError(f"grad: the heads were not computed from variable {i}")
     owned: set[int] = set()  # gradients that their buffers may take over
 
     def accumulate(place: Place, value: NDArray) -> None:

@@ -214,6 +214,7 @@ class Function:
 
     def __init__(self) -> None:
         self._saved: tuple[Any, ...] = ()
+        self._used = False
 
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
@@ -225,6 +226,15 @@ class Function:
         self._saved = args
 
     def __call__(self, *inputs: NDArray) -> Any:
+        """Call `forward`, and `backward` later.
+
+        Raises
+        ------
+        MXNetError : the object was called before; it holds what the gradient of one call needs.
+        """
+        if self._used:
+            raise MXNetError(f"{type(self).__name__}: each object can be called once; make another")
+        self._used = True
         with pause(train_mode=state.training):
             outputs = self.forward(*inputs)
         single = isinstance(outputs, NDArray)

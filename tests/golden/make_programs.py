@@ -17,7 +17,7 @@ from typing import Any
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1]))
 
-SUBJECTS = ("ndarray", "symbol", "gluon")
+SUBJECTS = ("ndarray", "symbol", "gluon", "tape")
 
 
 def answer(program: str, start: str) -> Any:

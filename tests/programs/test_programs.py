@@ -14,7 +14,7 @@ import pytest
 import gluon_onnx as mx
 from tests.programs.describe import run
 
-SUBJECTS = ("ndarray", "symbol", "gluon")
+SUBJECTS = ("ndarray", "symbol", "gluon", "tape")
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "programs.json"
 RTOL = 1e-6  # a few units in the last place of float32
 

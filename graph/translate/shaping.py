@@ -30,13 +30,19 @@ def _flatten(c: Call) -> Value:
 
 @rule("Reshape")
 def _reshape(c: Call) -> Value:
-    shape = tuple(c.numbers(1, "its shape"))
+    shape = tuple(0 if n is None else n for n in c.sizes(1, "its shape"))
     if c.get("allowzero") and 0 in shape:
         raise No("MXNet has no arrays without elements")
     if not shape:
         raise No("MXNet has no arrays without axes")
     given = c.shapes[0]
-    if len(shape) == 2 and shape[0] in (0, -1) and given and len(given) > 2 and shape[0] != shape[1]:
+    if (
+        given
+        and len(given) > 2
+        and len(shape) == 2
+        and shape[0] in (0, -1, given[0])
+        and shape[0] != shape[1]
+    ):
         rest = given[1:]
         if shape[1] == -1 or (None not in rest and shape[1] == np.prod([int(d or 1) for d in rest])):
             return c.make("Flatten", c.value(0))
@@ -124,7 +130,7 @@ def _slice(c: Call) -> Value:
 
 @rule("Expand")
 def _expand(c: Call) -> Value:
-    shape = c.numbers(1, "its shape")
+    shape = [1 if n is None else n for n in c.sizes(1, "its shape")]
     rank = c.rank()
     value = c.value(0)
     for i in range(len(shape) - rank):

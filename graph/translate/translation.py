@@ -26,6 +26,10 @@ Value = Entry | Array
 
 _OPSET = 18  # what the rules know; older models are converted
 _FOLDED = 1 << 24  # elements up to which constants are computed
+_OPEN = -(
+    1 << 48
+)  # in constants that are made of shapes: the open size of axis 0; less 1 that of axis 1, and so on
+_MOVING = {"Cast", "Concat", "Flatten", "Gather", "Identity", "Reshape", "Slice", "Squeeze", "Unsqueeze"}
 
 
 class Inexpressible(GraphError):
@@ -100,9 +104,19 @@ class Call:
     def constant(self, i: int, what: str) -> Array:
         """Input `i`, which must be known."""
         found = self.inputs[i]
-        if not isinstance(found, np.ndarray):
+        if not isinstance(found, np.ndarray) or has_open(found):
             raise No(f"{what} is computed when the model runs")
         return found
+
+    def sizes(self, i: int, what: str) -> list[int | None]:
+        """Input `i` as sizes of a shape; None for one that the data has in the same place and leaves open."""
+        found = self.inputs[i]
+        if not isinstance(found, np.ndarray):
+            raise No(f"{what} is computed when the model runs")
+        numbers = [int(x) for x in found.ravel()]
+        if any(is_open(x) and x != _OPEN - axis for axis, x in enumerate(numbers)):
+            raise No(f"{what} has an open size in another place than the data")
+        return [None if is_open(x) else x for x in numbers]
 
     def numbers(self, i: int, what: str) -> list[int]:
         """Input `i` as a list of integers."""
@@ -260,14 +274,17 @@ class Translation:
     def _folded(self, node: onnx.NodeProto, inputs: Sequence[Value | None]) -> Mapping[str, Array] | None:
         """The outputs of a node that reads constants only, or shapes that are known."""
         if node.op_type == "Shape" and node.domain in ("", "ai.onnx"):
-            shape = self.shapes.get(node.input[0])
-            if shape is None or None in shape:
+            known = self.shapes.get(node.input[0])
+            if known is None:
                 return None
+            shape = [_OPEN - axis if size is None else size for axis, size in enumerate(known)]
             bounds = {a.name: a.i for a in node.attribute}
             part = slice(bounds.get("start", 0), bounds.get("end"))
             return {node.output[0]: np.asarray(shape[part], np.int64)}
         if any(isinstance(x, tuple) for x in inputs) or _has_graph(node) or _draws(node):
             return None
+        if node.op_type not in _MOVING and any(isinstance(x, np.ndarray) and has_open(x) for x in inputs):
+            raise No("it computes with a size that is open")
         if any(x is None and name for x, name in zip(inputs, node.input, strict=True)):
             return None
         size = sum(x.size for x in inputs if isinstance(x, np.ndarray))
@@ -344,6 +361,16 @@ def _has_graph(node: onnx.NodeProto) -> bool:
 
 def _draws(node: onnx.NodeProto) -> bool:
     return node.op_type.startswith("Random") or node.op_type in ("Bernoulli", "Multinomial")
+
+
+def is_open(size: int) -> bool:
+    """Whether a number stands for a size that is open."""
+    return _OPEN - 64 < size <= _OPEN
+
+
+def has_open(array: Array) -> bool:
+    """Whether a constant has sizes that are open."""
+    return array.dtype == np.int64 and array.size < 64 and any(map(is_open, array.ravel().tolist()))
 
 
 def scalar(value: Value | None) -> float | None:

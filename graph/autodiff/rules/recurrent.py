@@ -9,10 +9,10 @@ import numpy as np
 import onnx_ir as ir
 
 from ...builder import Builder, Tensor
-from ...errors import NotDifferentiableError
 from ...ranges import numbers
 from ...recurrent import recurrent
 from ..engine import Gradient, rule, through
+from .cells import recurrent_layer
 
 __all__: list[str] = []
 
@@ -21,41 +21,27 @@ _ORDER = {"LSTM": (0, 2, 3, 1), "GRU": (1, 0, 2), "RNN": (0,)}
 _ACTIVATIONS = {"LSTM": ("sigmoid", "tanh", "tanh"), "GRU": ("sigmoid", "tanh"), "RNN": ("tanh",)}
 
 
-def _mode(node: ir.Node, inputs: Sequence[Any], a: dict[str, Any]) -> str:
-    """The kind of layer that a node is.
-
-    Raises
-    ------
-    NotDifferentiableError : the loop does not express it.
-    """
+def _mode(node: ir.Node, inputs: Sequence[Any], a: dict[str, Any]) -> str | None:
+    """The kind of layer of `recurrent` that a node is; None where it is none of them."""
     kind, directions = node.op_type, 2 if a.get("direction") == "bidirectional" else 1
     given = tuple(str(n).lower() for n in a.get("activations", ()))
     usual = _ACTIVATIONS[kind] * directions
     relu = kind == "RNN" and given == ("relu",) * directions
-    reason = None
-    if given and given != usual and not relu:
-        reason = f"activations {list(a['activations'])}"
-    elif a.get("clip") or a.get("input_forget"):
-        reason = "clip or input_forget"
-    elif a.get("layout"):
-        reason = "layout = 1"
-    elif kind == "GRU" and not a.get("linear_before_reset"):
-        reason = "linear_before_reset = 0"
-    elif len(inputs) > 7 and inputs[7] is not None:
-        reason = "peepholes"
-    if reason is not None:
-        where = node.metadata_props.get("node")
-        raise NotDifferentiableError(
-            f"no gradient rule for the ONNX operator {kind!r} with {reason}"
-            + (f" (in node {where!r})" if where else "")
-        )
-    return {"LSTM": "lstm", "GRU": "gru"}.get(kind, "rnn_relu" if relu else "rnn_tanh")
+    other = given and given != usual and not relu
+    peepholes = len(inputs) > 7 and inputs[7] is not None
+    if other or a.get("clip") or a.get("input_forget") or a.get("layout") or peepholes:
+        return None
+    if kind == "GRU":
+        return "gru" if a.get("linear_before_reset") else None
+    return "lstm" if kind == "LSTM" else "rnn_relu" if relu else "rnn_tanh"
 
 
 @rule("LSTM", "GRU", "RNN")
 def recurrent_operator(g: Builder, n: ir.Node, *dys: Tensor | None) -> Sequence[Gradient]:
     a = {k: v.value for k, v in n.attributes.items()}
     mode = _mode(n, n.inputs, a)
+    if mode is None:
+        return through(g, n, lambda b, *operands: recurrent_layer(b, n.op_type, a, operands), *dys)
     order = _ORDER[n.op_type]
 
     def rows(b: Builder, t: Tensor) -> Tensor:

@@ -120,6 +120,16 @@ def _batch_norm() -> list[Case]:
         _bn("train_fixed", (3, 2, 4, 3), op="_contrib_SyncBatchNorm", key="bn2"),
         _bn("predict", (3, 2, 4, 3), op="_contrib_SyncBatchNorm", fix_gamma=False, key="bn3", train=False),
         _bn(
+            "train_mean_var",
+            (3, 2, 4, 3),
+            op="_contrib_SyncBatchNorm",
+            fix_gamma=False,
+            key="bn6",
+            output_mean_var=True,
+            grad=False,
+            **_MOVED,
+        ),
+        _bn(
             "train_attrs",
             (3, 2, 4, 3),
             op="_contrib_SyncBatchNorm",

@@ -10,7 +10,8 @@ import numpy as np
 
 from .builder import Builder, Opaque, Tensor
 from .dims import Dim, DimLike, PartialShape
-from .errors import NeedsStaticShape, ShapeError
+from .errors import AttributeParseError, NeedsStaticShape, ShapeError
+from .ops.control import ControlOperator
 from .ops.registry import Operator
 from .ops.schema import Attrs
 from .shapes import ShapeContext, TypeContext, is_complete, unify
@@ -75,7 +76,7 @@ def infer_shapes(symbol: Symbol, known: Mapping[str, PartialShape]) -> dict[Entr
                 shapes[node, 0] = _declared(node.attrs["__shape__"])
     if any(n.op is not None and n.op.names_outputs for n in nodes):
         _trace(nodes, shapes, types)
-    pending = [n for n in nodes if n.op is not None]
+    pending = [n for n in nodes if n.op is not None and not (n.op.names_outputs and _settled(n, shapes))]
     changed = True
     while changed and pending:
         changed = False
@@ -153,7 +154,9 @@ def _step(node: Node, shapes: dict[Entry, PartialShape], types: Mapping[Entry, n
     if op.shape_rule is not None:
         op.shape_rule(context, attrs)
     ins, free = context.inputs, has_free_shape(node)
-    if free:
+    if isinstance(op, ControlOperator):
+        _body_shapes(node, op, context)
+    elif free:
         context.set(0, tuple(d or None for d in attrs.shape))
     elif any(not is_complete(s) for s in context.outputs) and all(s is not None for s in ins):
         try:
@@ -177,6 +180,52 @@ def _step(node: Node, shapes: dict[Entry, PartialShape], types: Mapping[Entry, n
     for e, s in zip(_entries(node), after, strict=True):
         shapes[e] = unify(shapes.get(e), s, where)
     return before != [shapes.get(e) for e in _entries(node)]
+
+
+def _body_shapes(node: Node, op: ControlOperator, context: ShapeContext) -> None:
+    """What the bodies of a node say of the shapes around it."""
+    attrs = node.parsed
+    wirings = op.wiring(attrs)
+    sequences = {w.place for wiring in wirings for w in wiring.inputs if w.along}
+    lengths = [s[0] for s in (context.inputs[p] for p in sequences) if s]
+    length = next((n for n in [op.length(attrs), *lengths] if n is not None), None)
+
+    def inner(shape: PartialShape, along: bool) -> PartialShape:
+        return shape[1:] if along and shape else shape
+
+    def outer(shape: PartialShape, along: bool) -> PartialShape:
+        return (length, *shape) if along and shape is not None else shape
+
+    for body, wiring in zip(node.bodies, wirings, strict=True):
+        for output, place in wiring.states:
+            wire = wiring.outputs[output]
+            assert wire is not None
+            context.set(wire.place, context.inputs[place])
+            context.set(context.names[place], context.outputs[wire.place])
+        variables = [n for n in body.nodes() if n.op is None]
+        known: dict[str, PartialShape] = {
+            v.name: inner(context.inputs[w.place], w.along)
+            for v, w in zip(variables, wiring.inputs, strict=True)
+        }
+        found = infer_shapes(body, known)
+        for v, w in zip(variables, wiring.inputs, strict=True):
+            context.set(context.names[w.place], outer(found.get((v, 0)), w.along))
+        for entry, wire in zip(body.heads, wiring.outputs, strict=True):
+            if wire is not None:
+                context.set(wire.place, outer(found.get(entry), wire.along))
+
+
+def _body_types(node: Node, op: ControlOperator, context: TypeContext) -> None:
+    """What the bodies of a node say of the element types around it."""
+    for body, wiring in zip(node.bodies, op.wiring(node.parsed), strict=True):
+        variables = [n for n in body.nodes() if n.op is None]
+        known = {v.name: context.inputs[w.place] for v, w in zip(variables, wiring.inputs, strict=True)}
+        found = infer_types(body, known)
+        for v, w in zip(variables, wiring.inputs, strict=True):
+            context.set(context.names[w.place], found.get((v, 0)))
+        for entry, wire in zip(body.heads, wiring.outputs, strict=True):
+            if wire is not None:
+                context.set(wire.place, found.get(entry))
 
 
 def infer_types(
@@ -212,7 +261,9 @@ def infer_types(
                     where, names, [types.get(e) for e in node.inputs], [types.get(e) for e in outputs]
                 )
                 try:
-                    if node.op.type_rule is not None:
+                    if isinstance(node.op, ControlOperator):
+                        _body_types(node, node.op, context)
+                    elif node.op.type_rule is not None:
                         node.op.type_rule(context, node.parsed)
                     else:
                         context.unify_all()
@@ -244,10 +295,18 @@ _FLAGS = [
 
 
 def dtype_from_flag(text: str) -> np.dtype[Any] | None:
-    """The element type that a ``__dtype__`` attribute (MXNet's type number, or a name) stands for; None for -1."""
-    if text.lstrip("-").isdigit():
-        return None if int(text) < 0 else np.dtype(_FLAGS[int(text)])
-    return np.dtype(text)
+    """The element type that a ``__dtype__`` attribute (MXNet's type number, or a name) stands for; None for -1.
+
+    Raises
+    ------
+    AttributeParseError : it stands for none.
+    """
+    try:
+        if text.lstrip("-").isdigit():
+            return None if int(text) < 0 else np.dtype(_FLAGS[int(text)])
+        return np.dtype(text)
+    except (TypeError, ValueError, IndexError) as error:
+        raise AttributeParseError(f"attribute '__dtype__': expected an element type, got {text!r}") from error
 
 
 def dtype_name(dt: Any) -> str:

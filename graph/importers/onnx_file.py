@@ -27,6 +27,18 @@ __all__ = ["OnnxFile", "read_file"]
 
 Array = np.ndarray[Any, Any]
 
+_COMPLEX = (ir.DataType.COMPLEX64, ir.DataType.COMPLEX128)
+#: Where a tensor has its elements, if not in raw_data: in int32_data by default.
+_FIELDS = {
+    ir.DataType.FLOAT: "float_data",
+    ir.DataType.COMPLEX64: "float_data",
+    ir.DataType.DOUBLE: "double_data",
+    ir.DataType.COMPLEX128: "double_data",
+    ir.DataType.INT64: "int64_data",
+    ir.DataType.UINT32: "uint64_data",
+    ir.DataType.UINT64: "uint64_data",
+    ir.DataType.STRING: "string_data",
+}
 _MOST_AXES = 64
 _MOST_BYTES = 1 << 56  # sizes beyond overflow when they are multiplied with those of elements
 _MOST_DENSE = 1 << 24  # elements of a sparse tensor
@@ -345,8 +357,14 @@ class _Check:
                 self.fail(
                     f"{where} has the shape {shape} of {kind.name}, which is {need} bytes; found {have}"
                 )
-        elif count > 8 * t.ByteSize():
-            self.fail(f"{where} has the shape {shape}, which is {count} elements; found {t.ByteSize()} bytes")
+        if not t.HasField("raw_data"):
+            name = _FIELDS.get(kind, "int32_data")
+            need = 2 * count if kind in _COMPLEX else -(-count * kind.bitwidth // 8) if kind.bitwidth < 8 else count
+            if need != len(getattr(t, name)):
+                self.fail(
+                    f"{where} has the shape {shape} of {kind.name}, which is {need} numbers in {name}; "
+                    f"found {len(getattr(t, name))}"
+                )
         try:
             value = np.asarray(ir.serde.deserialize_tensor(t).numpy())
         except (

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from .._tape import state
+from ..graph.ops import find
 from .ndarray import NDArray
-from .register import function
+from .register import function, signature
 
 __all__ = ["METHODS", "install"]
 
@@ -104,7 +105,9 @@ def _method(name: str) -> Any:
 
     method.__name__ = name
     method.__qualname__ = f"NDArray.{name}"
-    method.__doc__ = f"The operator `{name}` with this array as its first argument."
+    op = find(name)
+    method.__doc__ = f"The operator `{name}` with this array as its first argument.\n\n{op.doc}"
+    method.__signature__ = signature(op, "NDArray", bound=True)  # type: ignore[attr-defined]
     return method
 
 
@@ -158,9 +161,6 @@ def _split_v2(self: NDArray, *args: Any, **kwargs: Any) -> Any:
 
 def install() -> None:
     """Give NDArray its operator methods."""
-    for name in METHODS:
-        if not hasattr(NDArray, name):
-            setattr(NDArray, name, _method(name))
     special = {
         "transpose": _transpose,
         "squeeze": _squeeze,
@@ -171,3 +171,6 @@ def install() -> None:
     }
     for name, method in special.items():
         setattr(NDArray, name, method)
+    for name in METHODS:
+        if not hasattr(NDArray, name):
+            setattr(NDArray, name, _method(name))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
+from inspect import Parameter
 from typing import Any
 
 from ..base import _Null
@@ -14,7 +16,7 @@ from ..graph.symbol import bind_arguments, check_count
 from .dispatch import invoke
 from .ndarray import NDArray
 
-__all__ = ["function", "lookup", "members", "signature_text"]
+__all__ = ["function", "lookup", "members", "signature", "signature_text"]
 
 PREFIXES = {
     "contrib": "_contrib_",
@@ -34,6 +36,35 @@ def signature_text(op: Operator) -> str:
         p if v.default is REQUIRED else f"{p}={v.default!r}" for p, v in op.params.items() if p != op.num_args
     ]
     return f"({', '.join([*inputs, *params, 'out=None', 'name=None'])})"
+
+
+def signature(op: Operator, tensor: str, bound: bool = False) -> inspect.Signature:
+    """What `inspect` and editors show of an operator's functions.
+
+    Parameters
+    ----------
+    tensor : name of the class of the inputs.
+    bound : of a method, which has `self` in place of the first input.
+    """
+    plain, keyword, empty = Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY, Parameter.empty
+    own = [Parameter("self", plain)] if bound else []
+    if op.variadic is not None:
+        own.append(Parameter(op.variadic, Parameter.VAR_POSITIONAL, annotation=tensor))
+    for n in op.inputs[1:] if bound and op.variadic is None else op.inputs if op.variadic is None else ():
+        rest = f"{tensor} | None" if n in op.optional else tensor
+        after = own and own[-1].default is None
+        own.append(Parameter(n, plain, annotation=rest, default=None if n in op.optional or after else empty))
+    kind = keyword if op.variadic else plain
+    for n, p in op.params.items():
+        if n != op.num_args and n not in {o.name for o in own}:
+            if p.default is REQUIRED and any(o.default is not empty for o in own):
+                kind = keyword  # Python allows no argument without a default after one that has it
+            own.append(
+                Parameter(n, kind, annotation=p.kind, default=empty if p.default is REQUIRED else p.default)
+            )
+    taken = {o.name for o in own}
+    own += [Parameter(n, keyword, default=None) for n in ("out", "name") if n not in taken]
+    return inspect.Signature(own, return_annotation=tensor)
 
 
 def function(name: str) -> Callable[..., Any]:
@@ -61,7 +92,9 @@ def function(name: str) -> Callable[..., Any]:
                 named.setdefault(k, x)
             missing = [k for k in present if k not in named]
             if missing:
-                raise ArgumentError(f"operator {called}: arguments {missing} are missing; inputs are {present}")
+                raise ArgumentError(
+                    f"operator {called}: arguments {missing} are missing; inputs are {present}"
+                )
             inputs = [named[k] for k in present]
         if ctx is not None and ctx is not _Null and "ctx" in op.params:
             params["ctx"] = ctx if isinstance(ctx, str) else str(Context(ctx))
@@ -73,6 +106,7 @@ def function(name: str) -> Callable[..., Any]:
     call.__name__ = call.__qualname__ = name.removeprefix("_contrib_").removeprefix("_linalg_")
     call.__doc__ = f"{name}{signature_text(op)}\n\n{op.doc}"
     call.__module__ = "gluon_onnx.ndarray"
+    call.__signature__ = signature(op, "NDArray")  # type: ignore[attr-defined]
     _made[name] = call
     return call
 

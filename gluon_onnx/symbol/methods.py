@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..graph.ops import find
 from ..ndarray.methods import METHODS
+from ..ndarray.register import signature
 from .register import function
 from .symbol import Symbol
 
@@ -17,7 +19,9 @@ def _method(name: str) -> Any:
 
     method.__name__ = name
     method.__qualname__ = f"Symbol.{name}"
-    method.__doc__ = f"The operator `{name}` with this symbol as its first argument."
+    op = find(name)
+    method.__doc__ = f"The operator `{name}` with this symbol as its first argument.\n\n{op.doc}"
+    method.__signature__ = signature(op, "Symbol", bound=True)  # type: ignore[attr-defined]
     return method
 
 
@@ -54,9 +58,6 @@ def _split_v2(self: Symbol, *args: Any, **kwargs: Any) -> Any:
 
 def install() -> None:
     """Give Symbol its operator methods."""
-    for name in METHODS:
-        if not hasattr(Symbol, name):
-            setattr(Symbol, name, _method(name))
     special = {
         "transpose": _transpose,
         "expand_dims": _expand_dims,
@@ -66,3 +67,6 @@ def install() -> None:
     }
     for name, method in special.items():
         setattr(Symbol, name, method)
+    for name in METHODS:
+        if not hasattr(Symbol, name):
+            setattr(Symbol, name, _method(name))

@@ -8,7 +8,7 @@ from typing import Any
 from ..base import _Null
 from ..graph.ops import find
 from ..graph.symbol import compose
-from ..ndarray.register import PREFIXES, members, signature_text
+from ..ndarray.register import PREFIXES, members, signature, signature_text
 from ..ndarray.register import lookup as _lookup
 from .symbol import Symbol
 
@@ -38,6 +38,7 @@ def function(name: str) -> Callable[..., Any]:
     call.__name__ = call.__qualname__ = name
     call.__doc__ = f"{name}{signature_text(op)}\n\n{op.doc}"
     call.__module__ = "gluon_onnx.symbol"
+    call.__signature__ = signature(op, "Symbol")  # type: ignore[attr-defined]
     _made[name] = call
     return call
 

@@ -30,6 +30,8 @@ from .runnable import Internal, OnnxModel, Runnable, open_session, run_session
 from .tables import Facts, Grid, Report, add_format_argument, emit
 
 if TYPE_CHECKING:
+    import onnx
+
     from ..graph.translate import Translated
 
 __all__ = ["add_arguments", "run"]
@@ -56,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="OUT",
         help="OUT.onnx, or OUT-symbol.json for MXNet's two files (the other is OUT-0000.params)",
     )
-    form = parser.add_argument_group("form of an ONNX model")
+    form = parser.add_argument_group("form of the model")
     form.add_argument(
         "--opset", type=int, metavar="N", help="version of ONNX's operators (default: the newest)"
     )
@@ -202,16 +204,31 @@ def to_mxnet(runnable: OnnxModel, feeds: Sequence[Feed], args: argparse.Namespac
     model.CopyFrom(runnable.proto)
     if runnable.folder is not None:
         onnx.load_external_data_for_model(model, os.fspath(runnable.folder))
+    if args.static:
+        fix_shapes(model, feeds)
     try:
         found = translate(model, str(runnable.path))
     except GraphError as error:
-        raise CommandError(str(error), ExitCode.UNSUPPORTED) from error
+        hint = "" if args.static or "open" not in str(error) else "\n(--static fixes the sizes of the inputs)"
+        raise CommandError(f"{error}{hint}", ExitCode.UNSUPPORTED) from error
     limit = TOLERANCE if args.tolerance is None else args.tolerance
     worst = None if args.no_verify else verify(runnable, found, feeds, limit, args.seed)
     prefix = args.output.name.removesuffix("-symbol.json")
     paths = (str(args.output), str(args.output.with_name(f"{prefix}-0000.params")))
     write_mxnet(found, paths)
     return report(runnable, feeds, paths, worst, limit, {})
+
+
+def fix_shapes(model: onnx.ModelProto, feeds: Sequence[Feed]) -> None:
+    """Give the inputs of a model the shapes of what is fed; what it says of other values is forgotten."""
+    shapes = {feed.name: feed.value.shape for feed in feeds}
+    for value in model.graph.input:
+        if value.name in shapes:
+            for dim, size in zip(value.type.tensor_type.shape.dim, shapes[value.name], strict=True):
+                dim.dim_value = size
+    del model.graph.value_info[:]
+    for value in model.graph.output:
+        value.type.tensor_type.ClearField("shape")
 
 
 def write_mxnet(found: Translated, paths: tuple[str, str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import arithmetic, layers, shaping
+from . import arithmetic, layers, recurrent, shaping
 from .translation import Inexpressible, Translated, translate
 
-__all__ = ["Inexpressible", "Translated", "arithmetic", "layers", "shaping", "translate"]
+__all__ = ["Inexpressible", "Translated", "arithmetic", "layers", "recurrent", "shaping", "translate"]

@@ -12,12 +12,12 @@ import onnx
 import onnx.inliner
 import onnx.version_converter
 from onnx import helper, numpy_helper
-from onnx.reference import ReferenceEvaluator
 
 from ..errors import GraphError
 from ..ops.registry import find
 from ..ops.schema import format_value
 from ..symbol import Entry, Node, Symbol
+from .folding import FoldingError, compute, folded, is_foldable
 
 __all__ = ["Call", "Inexpressible", "Translated", "Translation", "Value", "rule", "translate"]
 
@@ -25,7 +25,6 @@ Array = np.ndarray[Any, Any]
 Value = Entry | Array
 
 _OPSET = 18  # what the rules know; older models are converted
-_FOLDED = 1 << 24  # elements up to which constants are computed
 _OPEN = -(
     1 << 48
 )  # in constants that are made of shapes: the open size of axis 0; less 1 that of axis 1, and so on
@@ -177,8 +176,7 @@ def translate(model: onnx.ModelProto, where: str = "model") -> Translated:
         except Exception as error:  # the converter raises RuntimeErrors of its own
             text = " ".join(str(error).split())
             raise GraphError(f"{where}: opset {version} cannot be converted to {_OPSET}: {text}") from error
-    model = onnx.shape_inference.infer_shapes(model, data_prop=True)
-    return Translation(model, where).run()
+    return Translation(folded(model), where).run()
 
 
 class Translation:
@@ -242,10 +240,9 @@ class Translation:
                 raise No("there is no operator for it")
             made = found(self._call(node, inputs))
             results = [made] if isinstance(made, np.ndarray | tuple) else list(made)
-            wanted = [name for name in node.output if name]
-            if len(results) < len(wanted):
+            if len(results) < len(node.output):
                 raise No(f"only the first {len(results)} of its outputs can be had")
-            self.values.update(zip(wanted, results, strict=False))
+            self.values.update((n, x) for n, x in zip(node.output, results, strict=False) if n)
         except No as reason:
             operator = node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}.{node.op_type}"
             self._faults.append((operator, label, str(reason)))
@@ -274,38 +271,24 @@ class Translation:
     def _folded(self, node: onnx.NodeProto, inputs: Sequence[Value | None]) -> Mapping[str, Array] | None:
         """The outputs of a node that reads constants only, or shapes that are known."""
         if node.op_type == "Shape" and node.domain in ("", "ai.onnx"):
-            known = self.shapes.get(node.input[0])
-            if known is None:
+            sizes = self.shapes.get(node.input[0])
+            if sizes is None:
                 return None
-            shape = [_OPEN - axis if size is None else size for axis, size in enumerate(known)]
+            shape = [_OPEN - axis if size is None else size for axis, size in enumerate(sizes)]
             bounds = {a.name: a.i for a in node.attribute}
             part = slice(bounds.get("start", 0), bounds.get("end"))
             return {node.output[0]: np.asarray(shape[part], np.int64)}
-        if any(isinstance(x, tuple) for x in inputs) or _has_graph(node) or _draws(node):
+        if any(isinstance(x, tuple) for x in inputs) or not is_foldable(node):
             return None
         if node.op_type not in _MOVING and any(isinstance(x, np.ndarray) and has_open(x) for x in inputs):
             raise No("it computes with a size that is open")
-        if any(x is None and name for x, name in zip(inputs, node.input, strict=True)):
+        known = {n: x for n, x in zip(node.input, inputs, strict=True) if isinstance(x, np.ndarray)}
+        if any(name and name not in known for name in node.input):
             return None
-        size = sum(x.size for x in inputs if isinstance(x, np.ndarray))
-        if size > _FOLDED or node.domain not in ("", "ai.onnx"):
-            return None
-        return self._computed(node, inputs)
-
-    def _computed(self, node: onnx.NodeProto, inputs: Sequence[Value | None]) -> Mapping[str, Array]:
-        feeds = {n: x for n, x in zip(node.input, inputs, strict=True) if isinstance(x, np.ndarray)}
-        inputs_info = [
-            helper.make_tensor_value_info(n, helper.np_dtype_to_tensor_dtype(x.dtype), x.shape)
-            for n, x in feeds.items()
-        ]
-        outputs_info = [onnx.ValueInfoProto(name=n) for n in node.output if n]
-        graph = helper.make_graph([node], "constant", inputs_info, outputs_info)
-        small = helper.make_model(graph, opset_imports=self.model.opset_import)
         try:
-            found = ReferenceEvaluator(small).run(None, feeds)
-        except Exception as error:  # the evaluator is written in NumPy and raises whatever that does
-            raise No(f"its constant value cannot be computed: {error}") from error
-        return dict(zip((n for n in node.output if n), map(np.asarray, found), strict=True))
+            return compute(node, known, list(self.model.opset_import))
+        except FoldingError as error:
+            raise No(str(error)) from error
 
     def make(self, op: str, name: str, inputs: Sequence[Value], attrs: Mapping[str, Any]) -> Entry:
         """A node; constants among the inputs become variables."""
@@ -332,7 +315,8 @@ class Translation:
 
     def _free(self, name: str) -> str:
         """A name like this that no other node has."""
-        plain = re.sub(r"[^\w.-]+", "_", name.strip("/")) or "node"
+        # Gluon takes a dot in a parameter's name for the path of a block.
+        plain = re.sub(r"[^\w-]+", "_", name.strip("/")) or "node"
         found, number = plain, 0
         while found in self._taken:
             number += 1
@@ -353,14 +337,6 @@ class Translation:
 def _origin(node: onnx.NodeProto) -> str:
     """The MXNet node that a node came from, which models written by this package remember."""
     return next((entry.value for entry in node.metadata_props if entry.key == "node"), "")
-
-
-def _has_graph(node: onnx.NodeProto) -> bool:
-    return any(a.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS) for a in node.attribute)
-
-
-def _draws(node: onnx.NodeProto) -> bool:
-    return node.op_type.startswith("Random") or node.op_type in ("Bernoulli", "Multinomial")
 
 
 def is_open(size: int) -> bool:

@@ -121,7 +121,7 @@ ROWS: list[tuple[str, dict[str, Any], list[Array], list[Array | None], str]] = [
     ("Cast", {"to": TensorProto.BOOL}, [f(2, 3)], [], "_not_equal_scalar"),
     ("ReduceMean", {"keepdims": 0}, [PICTURE], [i(2, -1)], "mean"),
     ("ReduceSum", {}, [PICTURE], [], "sum"),
-    ("ReduceSum", {"noop_with_empty_axes": 1}, [PICTURE], [], "identity"),
+    ("ReduceSum", {"noop_with_empty_axes": 1}, [PICTURE], [], "_copy"),
     ("ReduceMax", {}, [PICTURE], [i(1)], "max"),
     ("ReduceL1", {}, [PICTURE], [i(1)], "abs sum"),
     ("ReduceL2", {"keepdims": 0}, [PICTURE], [i(1)], "square sum sqrt"),
@@ -194,7 +194,7 @@ ROWS: list[tuple[str, dict[str, Any], list[Array], list[Array | None], str]] = [
      [None, np.array([1, 1, 2, 2], np.float32)], "UpSampling"),
     ("Resize", {"mode": "linear", "coordinate_transformation_mode": "align_corners"}, [PICTURE],
      [None, None, i(2, 4, 10, 12)], "_contrib_BilinearResize2D"),
-    ("Identity", {}, [f(2)], [], "identity"),
+    ("Identity", {}, [f(2)], [], "_copy"),
     ("Where", {}, [f(2, 3) > 0, f(2, 3), f(2, 3)], [], "where"),
 ]  # fmt: skip
 
@@ -234,6 +234,44 @@ def test_split(sizes: Array | None, operators: list[str]) -> None:
     assert same(model, inputs) == operators
 
 
+RECURRENT: list[tuple[str, int, int, dict[str, Any]]] = [
+    ("LSTM", 4, 1, {}),
+    ("LSTM", 4, 2, {"direction": "bidirectional"}),
+    ("GRU", 3, 1, {"linear_before_reset": 1}),
+    ("GRU", 3, 2, {"direction": "bidirectional", "linear_before_reset": 1}),
+    ("RNN", 1, 1, {}),
+    ("RNN", 1, 1, {"activations": ["Relu"]}),
+]
+
+
+@pytest.mark.parametrize("states", [True, False], ids=["states", "zeros"])
+@pytest.mark.parametrize(("op", "gates", "directions", "attributes"), RECURRENT)
+def test_recurrent_layers(
+    op: str, gates: int, directions: int, attributes: dict[str, Any], states: bool
+) -> None:
+    """All outputs, with states given and without, in both directions."""
+    size, width = 3, 5
+    constants = [
+        f(directions, gates * size, width),
+        f(directions, gates * size, size),
+        f(directions, 2 * gates * size),
+    ]
+    begin = [f(directions, 2, size) for _ in range(2 if op == "LSTM" else 1)] if states else []
+    node = helper.make_node(
+        op, ["x", "c0", "c1", "c2", "", *(f"s{k}" for k in range(len(begin)))],
+        ["y", "h", "c"][: 3 if op == "LSTM" else 2], name="layer", hidden_size=size, **attributes,
+    )  # fmt: skip
+    inputs = {"x": f(4, 2, width), **{f"s{k}": x for k, x in enumerate(begin)}}
+    model = model_of([node], inputs, {f"c{k}": x for k, x in enumerate(constants)}, list(node.output))
+    assert "RNN" in same(model, inputs)
+
+
+def test_outputs_that_nobody_wants_are_left_out() -> None:
+    node = helper.make_node("RNN", ["x", "w", "r"], ["", "h"], name="layer", hidden_size=3)
+    inputs = {"x": f(4, 2, 5)}
+    assert "RNN" in same(model_of([node], inputs, {"w": f(1, 3, 5), "r": f(1, 3, 3)}, ["h"]), inputs)
+
+
 def test_words_become_an_embedding() -> None:
     model, inputs = one_node("Identity", {}, [np.array([[1, 0], [4, 2]], np.int64)], [])
     model = model_of(
@@ -261,6 +299,28 @@ REFUSED: list[tuple[str, dict[str, Any], list[Array], list[Array | None], str]] 
     ("DepthToSpace", {"blocksize": 2, "mode": "CRD"}, [PICTURE], [], "DCR, not CRD"),
     ("Resize", {"mode": "cubic"}, [PICTURE], [None, None, i(2, 4, 10, 12)], "no resizing of mode cubic"),
     ("LayerNormalization", {"axis": 1}, [f(2, 3, 5)], [f(3, 5)], "over one axis"),
+    ("GRU", {"hidden_size": 3}, [f(4, 2, 5)], [f(1, 9, 5), f(1, 9, 3)], "the reset gate after the product"),
+    (
+        "LSTM",
+        {"hidden_size": 3, "direction": "reverse"},
+        [f(4, 2, 5)],
+        [f(1, 12, 5), f(1, 12, 3)],
+        "runs forward",
+    ),
+    (
+        "RNN",
+        {"hidden_size": 3, "activations": ["Sigmoid"]},
+        [f(4, 2, 5)],
+        [f(1, 3, 5), f(1, 3, 3)],
+        "the activations ['Sigmoid']",
+    ),
+    (
+        "RNN",
+        {"hidden_size": 3},
+        [f(4, 2, 5)],
+        [f(1, 3, 5), f(1, 3, 3), None, np.array([4, 2], np.int32)],
+        "shorter than the data",
+    ),
 ]
 
 
@@ -331,13 +391,13 @@ def test_sizes_that_are_read_from_a_shape() -> None:
 def test_names_come_back() -> None:
     """Parameters keep their names, nodes that MXNet's node became share its name, the last one bare."""
     first = helper.make_node("Mul", ["x", "scale"], ["a"], name="dense/Mul")
-    second = helper.make_node("Gemm", ["a", "dense weight"], ["y"], name="dense/Gemm", transB=1)
+    second = helper.make_node("Gemm", ["a", "dense.weight"], ["y"], name="dense/Gemm", transB=1)
     for node in (first, second):
         node.metadata_props.add(key="node", value="dense")
     third = helper.make_node("Relu", ["y"], ["z"])
     inputs = {"x": f(2, 4)}
     found = translate(
-        model_of([first, second, third], inputs, {"scale": f(1, 4), "dense weight": f(3, 4)}, ["z", "y"])
+        model_of([first, second, third], inputs, {"scale": f(1, 4), "dense.weight": f(3, 4)}, ["z", "y"])
     )
     names = [node.name for node in found.symbol.nodes()]
     assert names == ["x", "scale", "dense_mul", "dense_weight", "dense", "z"]
@@ -352,7 +412,7 @@ def test_shared_weights_stay_shared_and_outputs_can_be_anything() -> None:
     ]
     inputs = {"x": f(2, 3)}
     model = model_of(nodes, inputs, {"w": f(3, 3)}, ["b", "a", "c"])
-    assert same(model, inputs) == ["FullyConnected", "FullyConnected", "identity"]
+    assert same(model, inputs) == ["FullyConnected", "FullyConnected", "_copy"]
     assert list(translate(model).args) == ["w", "c"]
 
 

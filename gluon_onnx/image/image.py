@@ -116,8 +116,10 @@ def imresize(src: NDArray, w: int, h: int, interp: int = 1) -> NDArray:
     Raises
     ------
     MXNetError
-        For sizes below 1, or an array that is no image.
+        For sizes below 1, another method, or an array that is no image.
     """
+    if interp not in (0, 1, 2, 3, 4, 9, 10):
+        raise MXNetError(f"imresize: interp must be 0 to 4, 9 or 10, got {interp}")
     if w < 1 or h < 1:
         raise MXNetError(f"imresize: width and height must be 1 or more, got {w} and {h}")
     if src.ndim != 3:

@@ -38,7 +38,7 @@ class NDArrayIter(DataIter):
     TypeError
         For data that is none of these.
     ValueError
-        For arrays with different numbers of samples.
+        For arrays with fewer samples than the first. (Of those with more the rest is not used.)
 
     Examples
     --------
@@ -70,9 +70,9 @@ class NDArrayIter(DataIter):
         self.data_list = [source for _, source in self.data + self.label]
         self.num_source = len(self.data_list)
         lengths = {name: source.shape[self._axis(source)] for name, source in self.data + self.label}
-        if len(set(lengths.values())) > 1:
-            raise ValueError(f"arrays have different numbers of samples: {lengths}")
         self.num_data: int = lengths[self.data[0][0]]
+        if min(lengths.values()) < self.num_data:
+            raise ValueError(f"arrays have fewer samples than the first: {lengths}")
         self.idx = np.arange(self.num_data)
         self._order = np.arange(self.num_data)
         self._cache_data: list[NDArray] | None = None

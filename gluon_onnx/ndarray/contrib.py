@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from ..context import Context
+from .control import cond, foreach, while_loop
 from .ndarray import NDArray
+from .random import uniform
 from .register import lookup, members
 from .updates import (
     adamw_update,
@@ -16,9 +20,12 @@ from .updates import (
     multi_mp_adamw_update,
     multi_mp_lamb_update,
 )
+from .zipfian import zipfian
 
 __all__ = [
     "adamw_update",
+    "cond",
+    "foreach",
     "isfinite",
     "isinf",
     "isnan",
@@ -27,6 +34,8 @@ __all__ = [
     "multi_lamb_update",
     "multi_mp_adamw_update",
     "multi_mp_lamb_update",
+    "rand_zipfian",
+    "while_loop",
 ]
 
 
@@ -46,6 +55,29 @@ def isfinite(data: NDArray) -> NDArray:
     """1 for each element that is neither infinite nor NaN, else 0."""
     result: NDArray = abs(data) < np.inf
     return result
+
+
+def rand_zipfian(
+    true_classes: NDArray, num_sampled: int, range_max: int, ctx: Context | None = None
+) -> tuple[NDArray, NDArray, NDArray]:
+    """Draw candidate classes for a sampled loss, frequent ones (of low numbers) more often, with replacement.
+
+    Parameters
+    ----------
+    true_classes : NDArray
+        The classes of the targets, in any shape.
+    num_sampled : int
+        How many candidates to draw.
+    range_max : int
+        Number of classes. Class k has the probability ``log((k + 2) / (k + 1)) / log(range_max + 1)``.
+
+    Returns
+    -------
+    (samples, expected_count_true, expected_count_sample)
+        Candidates (int64), and how often the true classes and they are expected among them (float64).
+    """
+    ctx = ctx or true_classes.context
+    return zipfian(partial(uniform, ctx=ctx), true_classes.as_in_context(ctx), num_sampled, range_max)
 
 
 def __getattr__(name: str) -> Any:

@@ -148,6 +148,8 @@ def moveaxis(tensor: NDArray, source: int | Sequence[int], destination: int | Se
     targets = [t % tensor.ndim for t in targets]
     if len(sources) != len(targets):
         raise ValueError(f"moveaxis: {len(sources)} source axes, {len(targets)} destinations")
+    if len(set(sources)) < len(sources) or len(set(targets)) < len(targets):
+        raise ValueError(f"moveaxis: repeated axis in {source} or {destination}")
     axes = [i for i in range(tensor.ndim) if i not in sources]
     for t, s in sorted(zip(targets, sources, strict=True)):
         axes.insert(t, s)
@@ -177,7 +179,9 @@ def waitall() -> None:
 
 
 def from_numpy(ndarray: np.ndarray[Any, Any], zero_copy: bool = True) -> NDArray:
-    """An array of a NumPy array's element type; with `zero_copy` it shares the memory, if that is writable.
+    """An array of a NumPy array's element type; with `zero_copy` it shares the memory, where NumPy allows that.
+
+    The NumPy array becomes read-only then.
 
     Raises
     ------
@@ -189,6 +193,9 @@ def from_numpy(ndarray: np.ndarray[Any, Any], zero_copy: bool = True) -> NDArray
         return wrap(np.array(ndarray, order="C"), Context("cpu", 0))
     if not ndarray.flags.c_contiguous:
         raise ValueError("from_numpy with zero_copy needs a C-contiguous array")
+    locked = not ndarray.flags.writeable and ndarray.flags.owndata
+    if locked:  # perhaps by an earlier call; MXNet shares it, too
+        ndarray.flags.writeable = True
     view = ndarray.view()
     ndarray.flags.writeable = False  # the memory now belongs to the NDArray
     result = wrap(view if view.flags.writeable else np.array(view), Context("cpu", 0))

@@ -21,6 +21,7 @@ from ..graph.autodiff import differentiable
 from ..graph.errors import NeedsStaticShape
 from ..graph.ops.registry import Operator
 from ..graph.ops.schema import Attrs
+from .integers import integer_inputs, record_integers
 from .ndarray import NDArray, wrap
 
 __all__ = ["call", "device_of", "invoke"]
@@ -185,7 +186,11 @@ def call(
             target = inputs[i]
             if isinstance(target, NDArray):
                 target._adopt(results[o])
-        return [wrap(r, ctx) for r in results[: specialization.program.visible]]
+        arrays = [wrap(r, ctx) for r in results[: specialization.program.visible]]
+        integers = integer_inputs(inputs) if state.recording and record else ()
+        if integers and len(operands) == len(inputs) and not specialization.program.updates:
+            record_integers(call, function, inputs, integers, arrays, train, ctx)
+        return arrays
     try:
         pair = specialization.pair(wrt)
     except NeedsStaticShape:

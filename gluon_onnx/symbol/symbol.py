@@ -153,7 +153,7 @@ class Symbol(graph_symbol.Symbol):
     # -- files -----------------------------------------------------------------------------------------
     def tojson(self, remove_amp_cast: bool = True) -> str:
         """The graph as MXNet 1.9's JSON."""
-        return to_json(self)
+        return to_json(self, is_np_shape())
 
     def save(self, fname: str | os.PathLike[str], remove_amp_cast: bool = True) -> None:
         """Write the JSON to a file; it is replaced as a whole, or not at all."""

@@ -9,14 +9,29 @@ from ..symbol import Node, Symbol
 __all__ = ["to_json"]
 
 _VERSION = 10901
+_NP_SHAPE = '"is_np_shape": ["int", 1], '
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 
-def to_json(symbol: Symbol) -> str:
+def to_json(symbol: Symbol, np_shape: bool = False) -> str:
     """The JSON text of a symbol, as ``Symbol.tojson`` of MXNet gives it but for white space.
 
     MXNet 1.9.1 loads it if the symbol's operators are MXNet's.
+
+    Parameters
+    ----------
+    np_shape : note that a 0 in declared shapes means an axis of no elements, not an unknown one.
     """
+    members = _members(symbol)
+    members["attrs"] = f'{{{_NP_SHAPE if np_shape else ""}"mxnet_version": ["int", {_VERSION}]}}'
+    return _document(members)
+
+
+def _document(members: Mapping[str, str]) -> str:
+    return "{\n" + ",\n".join(f'  "{key}": {value}' for key, value in members.items()) + "\n}"
+
+
+def _members(symbol: Symbol) -> dict[str, str]:
     nodes = symbol.nodes()
     number = {node: i for i, node in enumerate(nodes)}
     writes: dict[Node, int] = {}
@@ -30,16 +45,16 @@ def to_json(symbol: Symbol) -> str:
         if node.attrs:
             fields.append(f'"attrs": {_object(node.attrs)}')
         fields.append(f'"inputs": {_array(_array(map(str, e)) for e in entries)}')
+        if node.bodies:
+            fields.append(f'"subgraphs": {_array(_document(_members(body)) for body in node.bodies)}')
         lines.append("    {" + ", ".join(fields) + "}")
         rows.append(rows[-1] + (node.op.outputs(node.parsed) if node.op else 1))
-    members = {
+    return {
         "nodes": "[\n" + ",\n".join(lines) + "\n  ]",
         "arg_nodes": _array(str(i) for i, node in enumerate(nodes) if node.op is None),
         "node_row_ptr": _array(map(str, rows)),
         "heads": _array(_array((str(number[node]), str(i), "0")) for node, i in symbol.heads),
-        "attrs": f'{{"mxnet_version": ["int", {_VERSION}]}}',
     }
-    return "{\n" + ",\n".join(f'  "{key}": {value}' for key, value in members.items()) + "\n}"
 
 
 def _version(node: Node, k: int, writes: dict[Node, int]) -> int:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import gluon_onnx as mx
 from gluon_onnx.graph.builder import Builder, Tensor
 from gluon_onnx.graph.errors import AttributeParseError, FormatError, UnsupportedOperatorError
 from gluon_onnx.graph.exporters.symbol_json import to_json
@@ -432,6 +433,16 @@ def test_what_is_written() -> None:
 
 
 @pytest.mark.usefixtures("few_operators")
+def test_the_meaning_of_zeros_in_shapes_is_written() -> None:
+    """As MXNet does under NumPy's meaning of shapes; files read the same."""
+    symbol = mx.sym.var("x", shape=(0, 2))
+    assert "is_np_shape" not in symbol.tojson()
+    with mx.np_shape(True):
+        text = symbol.tojson()
+    assert json.loads(text)["attrs"] == {"is_np_shape": ["int", 1], "mxnet_version": ["int", 10901]}
+    assert mx.sym.load_json(text).list_arguments() == ["x"]
+
+
 def test_a_long_chain_becomes_a_symbol_and_back() -> None:
     text = document([X] + [call("relu", f"n{i}", i) for i in range(100_000)])
     assert len(json.loads(to_json(load_json(text)))["nodes"]) == 100_001

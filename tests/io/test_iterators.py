@@ -261,11 +261,17 @@ def test_an_own_iterator_needs_only_the_parts() -> None:
     assert list(io.DataIter()) == []
 
 
+def test_labels_beyond_the_data_are_not_used() -> None:
+    """As in MXNet, whose last batch, though, has all of them (a label of shape (7,) here)."""
+    batches = list(io.NDArrayIter(np.zeros((5, 1)), np.arange(9), 3))
+    assert [batch.label[0].asnumpy().tolist() for batch in batches] == [[0, 1, 2], [3, 4, 0]]
+
+
 ERRORS: list[tuple[Any, type[Exception], str]] = [
     (lambda: io.NDArrayIter("x"), TypeError, "data: expected an NDArray, .* got str"),
     (lambda: io.NDArrayIter(None), ValueError, "data: at least one array is needed"),
     (lambda: io.NDArrayIter({"a": object()}), TypeError, "Invalid type object for 'a'"),
-    (lambda: io.NDArrayIter(X, Y[:3]), ValueError, "samples: {'data': 7, 'softmax_label': 3}"),
+    (lambda: io.NDArrayIter(X, Y[:3]), ValueError, "fewer samples than the first: {'data': 7, 'softmax_label': 3}"),
     (lambda: io.NDArrayIter(X, last_batch_handle="x"), ValueError, "last_batch_handle must be .*, got 'x'"),
     (lambda: io.NDArrayIter(X, layout="TC"), ValueError, "layout 'TC' has no axis N"),
     (lambda: io.DataBatch(mx.nd.ones((1,))), TypeError, "Data must be list of NDArrays"),

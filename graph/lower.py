@@ -11,6 +11,7 @@ from .builder import Builder, Opaque, Tensor
 from .dims import DimLike
 from .errors import GraphError
 from .infer import has_free_shape, infer_shapes
+from .ops.control import ControlOperator
 from .ops.registry import Operator
 from .ops.schema import Attrs
 from .program import Program, finish, without_inputs
@@ -54,19 +55,56 @@ def lower_symbol(symbol: Symbol, specs: Mapping[str, TensorSpec], train: bool = 
                 inputs[node.name] = g.input(node.name, dt, dims)
             values[node, 0] = inputs[node.name]
     for node in nodes:
-        if node.op is None:
-            continue
-        if labels:
-            _add_labels(g, node, values, inputs)
-        with g.scope(node.name, op=node.op.name):
-            results = node.op.lower(
-                g, [values[e] for e in node.inputs], node.parsed, node.argument_names(), free.get(node)
-            )
-        for i, r in enumerate(results):
-            values[node, i] = r
+        if node.op is not None:
+            if labels:
+                _add_labels(g, node, values, inputs)
+            _lower_node(g, node, values, free.get(node))
     _check_outputs(symbol, values)
     program = finish(g, [values[e] for e in symbol.heads], names=symbol.list_outputs())
     return without_inputs(program, labels) if labels else program
+
+
+def _lower_node(
+    g: Builder, node: Node, values: dict[Entry, Tensor], free: Mapping[str, Any] | None, path: str = ""
+) -> None:
+    """Emit one node; its outputs go into `values`."""
+    op, inputs = node.op, [values[e] for e in node.inputs]
+    assert op is not None
+    with g.scope(path + node.name, op=op.name):
+        if isinstance(op, ControlOperator):
+            bodies = [_Body(body, f"{path}{node.name}/") for body in node.bodies]
+            results = op.lower_bodies(g, inputs, node.parsed, bodies)
+        else:
+            results = op.lower(g, inputs, node.parsed, node.argument_names(), free)
+    for i, r in enumerate(results):
+        values[node, i] = r
+
+
+class _Body:
+    """A body of control flow; the names of its nodes begin with `path`."""
+
+    def __init__(self, symbol: Symbol, path: str) -> None:
+        self.symbol = symbol
+        self.path = path
+        self.stochastic = symbol.stochastic
+
+    def __call__(self, g: Builder, inputs: Sequence[Tensor]) -> list[Tensor]:
+        nodes = self.symbol.nodes()
+        variables = [n for n in nodes if n.op is None]
+        values: dict[Entry, Tensor] = {(n, 0): t for n, t in zip(variables, inputs, strict=True)}
+        specs: dict[str, TensorSpec] = {
+            n.name: (t.dt, t.dims) for n, t in zip(variables, inputs, strict=True)
+        }
+        free = _free_shapes(self.symbol, nodes, specs)
+        for node in nodes:
+            if node.op is not None:
+                _lower_node(g, node, values, free.get(node), self.path)
+                if g.updates:
+                    raise GraphError(
+                        f"operator {node.op.name} (node {self.path + node.name!r}) changes its states, which "
+                        "is not possible inside of control flow"
+                    )
+        return [values[e] for e in self.symbol.heads]
 
 
 def _check_outputs(symbol: Symbol, values: Mapping[Entry, Tensor]) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 __all__ = ["AttrScope", "NameManager", "Nested", "Prefix", "current_attributes", "current_names"]
 
@@ -98,6 +99,7 @@ class AttrScope:
     """
 
     current = _Current["AttrScope"](lambda: _attributes.get()[0])
+    _subgraph_names: ClassVar[defaultdict[str, int]] = defaultdict(int)  # how often bodies of a name were made
 
     def __init__(self, **kwargs: str) -> None:
         for key, value in kwargs.items():

@@ -22,17 +22,24 @@ class Node:
     ----------
     attrs : string attributes: the operator's parameters as given, and the user's own.
     inputs : (node, output number) pairs.
+    bodies : what a control-flow operator runs.
     """
 
-    __slots__ = ("_parsed", "attrs", "inputs", "name", "op")
+    __slots__ = ("_parsed", "attrs", "bodies", "inputs", "name", "op")
 
     def __init__(
-        self, op: Operator | None, name: str, attrs: dict[str, str], inputs: Sequence[Entry] = ()
+        self,
+        op: Operator | None,
+        name: str,
+        attrs: dict[str, str],
+        inputs: Sequence[Entry] = (),
+        bodies: Sequence[Symbol] = (),
     ) -> None:
         self.op = op
         self.name = name
         self.attrs = attrs
         self.inputs = list(inputs)
+        self.bodies = tuple(bodies)
         self._parsed: Attrs | None = None
 
     @property
@@ -154,6 +161,13 @@ class Symbol:
         """Names of arguments and auxiliary states, in depth-first order."""
         return [n.name for n in self.nodes() if n.op is None]
 
+    @property
+    def stochastic(self) -> bool:
+        """Whether an operator of the graph, or of a body in it, draws random numbers."""
+        return any(
+            n.op is not None and (n.op.stochastic or any(b.stochastic for b in n.bodies)) for n in self.nodes()
+        )
+
     def list_outputs(self) -> list[str]:
         """Names of the outputs."""
         return [node.output_names()[i] for node, i in self.heads]
@@ -225,7 +239,7 @@ class Symbol:
             if node in replace:
                 continue
             entries = [replace[n] if n in replace else (copies[n], i) for n, i in node.inputs]
-            copies[node] = Node(node.op, node.name, dict(node.attrs), entries)
+            copies[node] = Node(node.op, node.name, dict(node.attrs), entries, node.bodies)
         return type(self)([replace[n] if n in replace else (copies[n], i) for n, i in self.heads])
 
     def __copy__(self) -> Self:

@@ -10,6 +10,7 @@ import json
 from typing import Any, NoReturn
 
 from ..errors import AttributeParseError, FormatError, UnsupportedOperatorError
+from ..ops.control import ControlOperator
 from ..ops.registry import Operator, find
 from ..symbol import Node, Symbol
 from .legacy_json import rename, upgrade
@@ -214,13 +215,18 @@ def load_json(text: str | bytes, source: str = "<string>") -> Symbol:
     UnsupportedOperatorError : names every operator of the graph that is not supported, and its first node.
     AttributeParseError : if an operator's parameter is unknown or malformed; names the node.
     """
-    raw = parse_symbol_json(text, source)
+    return _symbol(parse_symbol_json(text, source), source)
+
+
+def _symbol(raw: RawGraph, source: str) -> Symbol:
     operators = _operators(raw)
     nodes: list[Node] = []
     for number, item in enumerate(raw.nodes):
         entries = [(nodes[n], i) for n, i in item.inputs]
         op = operators[item.op] if item.op is not None else None
-        node = Node(op, item.name, dict(item.attrs), entries)
+        path = f"{source}: node {number} {item.name!r}, body "
+        bodies = [_symbol(body, f"{path}{i}") for i, body in enumerate(item.subgraphs)]
+        node = Node(op, item.name, dict(item.attrs), entries, bodies)
         nodes.append(node)
         if op is not None:
             _check_node(node, op, f"{source}: node {number} {item.name!r}")
@@ -262,12 +268,35 @@ def _check_node(node: Node, op: Operator, where: str) -> None:
         names = op.argument_names(attrs, count)
         fits, expected = len(names) == count, f"{len(names)} inputs ({', '.join(names)})"
     else:
-        stated = getattr(attrs, op.num_args) if op.num_args else count
+        stated = getattr(attrs, op.num_args) - op.bodies if op.num_args else count
         fits, expected = stated == count, f"{op.num_args} = {stated} inputs"
     if not fits:
         raise FormatError(f"{where}: operator {op.name} expects {expected}, found {count}")
+    _check_bodies(node, op, where)
     for i, entry in enumerate(node.inputs):
         _check_output(entry, f"{where}: input {i}")
+
+
+def _check_bodies(node: Node, op: Operator, where: str) -> None:
+    """Raise unless a node has the bodies of its operator, connected as its parameters say."""
+    if len(node.bodies) != op.bodies:
+        raise FormatError(f"{where}: operator {op.name} expects {op.bodies} subgraphs, found {len(node.bodies)}")
+    if not isinstance(op, ControlOperator):
+        return
+    try:
+        wirings = op.wiring(node.parsed)
+    except (AttributeParseError, IndexError) as error:
+        raise FormatError(f"{where}: {error}") from error
+    for i, (body, wiring) in enumerate(zip(node.bodies, wirings, strict=True)):
+        counts = len(body.list_inputs()), len(body.heads)
+        expected = len(wiring.inputs), len(wiring.outputs)
+        if counts != expected:
+            raise FormatError(
+                f"{where}: subgraph {i} has {counts[0]} inputs and {counts[1]} outputs, expected {expected[0]} and "
+                f"{expected[1]}"
+            )
+        if any(not 0 <= w.place < len(node.inputs) for w in wiring.inputs):
+            raise FormatError(f"{where}: subgraph {i} reads an input that the node does not have")
 
 
 def _check_output(entry: tuple[Node, int], where: str) -> None:

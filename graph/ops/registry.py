@@ -46,12 +46,14 @@ class Operator:
     elementwise : all inputs and outputs have one shape.
     labels : names of the inputs that only the gradient reads.
     names_outputs : `output_names` gives whole names, not suffixes; an empty one is an output that is left out.
+    bodies : number of Symbols that a node has as its bodies (control flow).
     inits : initializers that variables for some inputs get, by name of the input, as MXNet writes them.
     free_shape : a zero in parameter `shape` stands for a size that follows from where the result is used.
     """
 
     names_outputs = False
     inits: Mapping[str, str] = MappingProxyType({})
+    bodies: int = 0
 
     def __init__(
         self,
@@ -242,11 +244,13 @@ def _declaration(
     return tuple(inputs), frozenset(optional), variadic, params
 
 
-def operator(name: str, *aliases: str, **options: Any) -> Callable[[Callable[..., Any]], Operator]:
+def operator(
+    name: str, *aliases: str, kind: type[Operator] | None = None, **options: Any
+) -> Callable[[Callable[..., Any]], Operator]:
     """Register the decorated lowering function as MXNet's operator `name`; see `Operator` for the options."""
 
     def register(function: Callable[..., Any]) -> Operator:
-        op = Operator(name, function, aliases=aliases, **options)
+        op = (kind or Operator)(name, function, aliases=aliases, **options)
         for n in (name, *aliases):
             if n in _REGISTRY:
                 first, second = (o.function.__code__.co_filename for o in (_REGISTRY[n], op))

@@ -203,7 +203,7 @@ unary_operator("logical_not", "1 for each element that is zero, else 0.",
                lambda x: (x == 0).astype(x.dtype), sparse=False, slope=False)
 
 
-@operator("identity", "_copy", elementwise=True)
+@operator("_copy", "identity", elementwise=True)
 def identity(g: Builder, data: Tensor) -> Tensor:
     """identity(data)
 

@@ -74,9 +74,7 @@ WITHOUT_ROWS["_square_sum"] = (
 _SPARSE = "2026-11-21: MXNet has it for sparse gradients only; tests/optimizer compares it with that"
 WITHOUT_ROWS.update(dict.fromkeys(["_contrib_group_adagrad_update", "_sparse_adagrad_update"], _SPARSE))
 
-_CONTROL = "2026-11-21: not written yet; needs symbols with subgraphs"
 _PYTHON = "2026-11-21: runs Python code, which no file can hold"
 _SPARSE_ONLY = "2026-11-21: converts to or from sparse storage, which exists only as files here"
-UNSUPPORTED.update(dict.fromkeys(["_cond", "_foreach", "_while_loop"], _CONTROL))
 UNSUPPORTED["Custom"] = _PYTHON
 UNSUPPORTED.update(dict.fromkeys(["_sparse_retain", "cast_storage"], _SPARSE_ONLY))

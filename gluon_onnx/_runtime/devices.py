@@ -7,14 +7,9 @@ import sys
 from functools import lru_cache
 from typing import Any
 
-from ..graph.errors import GraphError
+import onnxruntime
 
-try:
-    import onnxruntime
-except ImportError as e:
-    raise ImportError(
-        "gluon-onnx needs ONNX Runtime: pip install onnxruntime-gpu (Linux x86-64, Windows) or onnxruntime"
-    ) from e
+from ..graph.errors import GraphError
 
 __all__ = ["Device", "gpu_memory_info", "memory", "providers", "num_gpus", "require_gpu"]
 
@@ -98,11 +93,28 @@ def memory(device: Device) -> tuple[str, int]:
 
 
 def gpu_memory_info(device_id: int) -> tuple[int, int]:
-    """Free and total memory of a GPU in bytes."""
+    """Free and total memory of a GPU in bytes.
+
+    Raises
+    ------
+    GraphError : the device cannot be used; says what is missing.
+    """
     require_gpu(device_id)
-    runtime = ctypes.CDLL("cudart64_12.dll" if sys.platform == "win32" else "libcudart.so")
-    runtime.cudaSetDevice(device_id)
+    cuda = _cuda_library()
+    device, context = ctypes.c_int(), ctypes.c_void_p()
     free, total = ctypes.c_size_t(), ctypes.c_size_t()
-    if runtime.cudaMemGetInfo(ctypes.byref(free), ctypes.byref(total)) != 0:
-        raise GraphError(f"gpu({device_id}): cudaMemGetInfo failed")
+    if (
+        cuda is None
+        or cuda.cuDeviceGet(ctypes.byref(device), device_id)
+        or cuda.cuDevicePrimaryCtxRetain(ctypes.byref(context), device)
+    ):
+        raise GraphError(f"gpu({device_id}): CUDA's driver cannot make a context on it")
+    try:
+        cuda.cuCtxPushCurrent_v2(context)
+        failed = cuda.cuMemGetInfo_v2(ctypes.byref(free), ctypes.byref(total))
+        cuda.cuCtxPopCurrent_v2(ctypes.byref(context))
+    finally:
+        cuda.cuDevicePrimaryCtxRelease_v2(device)
+    if failed:
+        raise GraphError(f"gpu({device_id}): CUDA's driver does not tell its memory (error {failed})")
     return free.value, total.value

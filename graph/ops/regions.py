@@ -341,28 +341,18 @@ class _Bins:
 
         def region(b: Builder, image: Tensor, *bounds: Tensor) -> Sequence[Tensor]:
             columns = self._columns(b, image, *bounds)
-            best = [_best(b, b.unsqueeze(x, 0), 2) for x, _ in columns]
-            lines = b.op("Concat", *(value for value, _ in best), axis=0)
-            pairs = zip(columns, best, strict=True)
-            across = b.op("Concat", *(place + start for (_, start), (_, place) in pairs), axis=0)
+            lines = b.op("Concat", *(b.reduce("Max", b.unsqueeze(x, 0), [2]) for x, _ in columns), axis=0)
+            best = [b.op("ArgMax", b.unsqueeze(x, 0), axis=2, keepdims=0) + start for x, start in columns]
+            across = b.op("Concat", *best, axis=0)
             origin = b.reduce("Min", bounds[0], [0], keepdims=True)
             found = []
             for part, y in self._rows(b, lines, bounds[0], bounds[1]):
-                row = b.unsqueeze(_best(b, part, 1)[1], 1) + y
+                row = b.op("ArgMax", part, axis=1, keepdims=1) + y
                 column = b.op("GatherElements", across, row - origin, axis=1)
                 found.append(b.transpose(row * width + column, [1, 0, 2]))
             return [b.op("Concat", *found, axis=0)]
 
         return self._each(region)[0]
-
-
-def _best(b: Builder, x: Tensor, axis: int) -> tuple[Tensor, Tensor]:
-    """The maximum along an axis and the first place where it is; faster than ONNX Runtime's ArgMax is on inner axes."""
-    value = b.reduce("Max", x, [axis], keepdims=True)
-    shape = [x.dims[axis] if i == axis else 1 for i in range(x.ndim)]
-    place = b.reshape(numbers(b, x.dims[axis], np.float32), shape)
-    first = b.reduce("Min", b.op("Where", b.op("Equal", x, value), place, b.const(np.float32(2**24))), [axis])
-    return b.squeeze(value, axis), b.cast(first, np.int64)
 
 
 def _max_pooled(g: Builder, data: Tensor, image: Tensor, *bounds: Tensor) -> Tensor:

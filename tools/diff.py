@@ -14,6 +14,7 @@ import numpy as np
 from .model_file import Layer, ModelFile, Parameter, Tensor, open_path, parse_inputs
 from .outcome import CommandError, ExitCode
 from .tables import Facts, Grid, Report, add_format_argument, emit, shape_text
+from .weights import in_double
 
 __all__ = ["Change", "WeightChange", "add_arguments", "compare_graphs", "compare_weights", "run"]
 
@@ -294,7 +295,7 @@ def compare_values(name: str, a: Parameter, b: Parameter, tolerance: float) -> W
         if x.dtype.kind not in "fiubV" or y.dtype.kind not in "fiubV":
             count += int((x != y).sum())
             continue
-        u, v = x.astype(np.float64), y.astype(np.float64)
+        u, v = in_double(x), in_double(y)
         total += u.size
         with np.errstate(invalid="ignore"):
             apart = np.abs(u - v)

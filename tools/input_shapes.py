@@ -153,10 +153,13 @@ def _first_layer(
         factor, kind, a = reached[entry], node.op.name, node.parsed
         weight = known.get(node.inputs[1][0].name) if len(node.inputs) > 1 else None
         if weight is not None and entry == node.inputs[0]:
-            if kind in ("Convolution", "Convolution_v1", "Deconvolution"):
+            if (
+                kind in ("Convolution", "Convolution_v1", "Deconvolution")
+                and len(weight) == len(a.kernel) + 2
+            ):
                 channels = weight[0] if kind == "Deconvolution" else weight[1] * a.num_group
                 return None if channels_last(a) else (1, channels * factor, *(None,) * len(a.kernel))
-            if kind == "FullyConnected":
+            if kind == "FullyConnected" and len(weight) == 2:
                 return (1, weight[1]) if factor == 1 else None
         if keeps_channels(node):
             reached[node, 0] = factor
@@ -182,7 +185,7 @@ def _fitting_sizes(
             continue
         if node.op.name == "FullyConnected" and node.parsed.flatten and node.inputs[0] in extents:
             weight = known.get(node.inputs[1][0].name)
-            if weight is not None:
+            if weight is not None and len(weight) == 2:
                 fits &= data[0].elements == weight[1]
         made = _extent(node, data, known)
         if made is not None:
@@ -201,7 +204,8 @@ def _extent(node: Node, data: Sequence[Extent], known: Mapping[str, tuple[int, .
         if channels_last(a):
             return None
         channels = first.channels if kind.startswith("Pooling") else ones * a.num_filter
-        return Extent(channels, _windows(a, first.sizes))
+        windows = _windows(a, first.sizes)
+        return None if windows is None else Extent(channels, windows)
     if kind == "FullyConnected":
         return Extent(ones * a.num_hidden, ()) if a.flatten else None
     if kind in ("Flatten", "flatten"):
@@ -222,8 +226,11 @@ def _extent(node: Node, data: Sequence[Extent], known: Mapping[str, tuple[int, .
     return first if keeps_channels(node) else None
 
 
-def _windows(a: Any, sizes: Sequence[Counts]) -> tuple[Counts, ...]:
-    """Numbers of windows along each axis, as convolution and pooling count them; 0 where none fits."""
+def _windows(a: Any, sizes: Sequence[Counts]) -> tuple[Counts, ...] | None:
+    """Numbers of windows along each axis, as convolution and pooling count them; 0 where none fits.
+
+    None if the attributes are not for as many axes, or make no sense.
+    """
     values = a.values
     if values.get("global_pool"):
         return tuple(np.ones_like(size) for size in sizes)
@@ -232,6 +239,8 @@ def _windows(a: Any, sizes: Sequence[Counts]) -> tuple[Counts, ...]:
         tuple(values.get(key, ())) or (default,) * rank
         for key, default in (("stride", 1), ("dilate", 1), ("pad", 0))
     )
+    if any(len(given) != rank for given in (a.kernel, stride, dilate, pad)) or min((*stride, *dilate)) < 1:
+        return None
     convention = values.get("pooling_convention", "valid")
     found = []
     for n, k, s, d, p in zip(sizes, a.kernel, stride, dilate, pad, strict=True):

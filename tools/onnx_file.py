@@ -40,6 +40,8 @@ def read_onnx(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> ModelFile:
         raise CommandError(f"{path}: not an ONNX model: {error}") from error
     if not proto.graph.node and not proto.opset_import:
         raise CommandError(f"{path}: not an ONNX model: it has neither nodes nor operator sets")
+    if not all(isinstance(text, str) for text in _texts(proto)):
+        raise CommandError(f"{path}: not an ONNX model: a name in it is not UTF-8")
     model = ModelFile(path, f"ONNX, IR version {proto.ir_version}", {}, proto=proto)
     if proto.functions:
         model.notes.append(f"{len(proto.functions)} functions of the model are written out")
@@ -63,6 +65,31 @@ def read_onnx(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> ModelFile:
     model.metadata = {entry.key: entry.value for entry in proto.metadata_props}
     _measure(model, proto)
     return model
+
+
+def _texts(proto: onnx.ModelProto) -> Iterator[object]:
+    """All names of a model; protobuf gives those that are no text as bytes."""
+    yield from (opset.domain for opset in proto.opset_import)
+    yield from (text for entry in proto.metadata_props for text in (entry.key, entry.value))
+    yield from (text for function in proto.functions for text in (function.name, function.domain))
+    nodes = [node for function in proto.functions for node in function.node]
+    graphs = [proto.graph]
+    while graphs or nodes:
+        graph = graphs.pop() if graphs else onnx.GraphProto()
+        nodes += graph.node
+        yield graph.name
+        yield from (
+            value.name for value in (*graph.input, *graph.output, *graph.value_info, *graph.initializer)
+        )
+        for value in (*graph.input, *graph.output, *graph.value_info):
+            yield from (dim.dim_param for dim in value.type.tensor_type.shape.dim)
+        while nodes:
+            node = nodes.pop()
+            yield from (node.name, node.op_type, node.domain, *node.input, *node.output)
+            yield from (text for entry in node.metadata_props for text in (entry.key, entry.value))
+            for attribute in node.attribute:
+                yield attribute.name
+                graphs += [*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])]
 
 
 def _given(tensor: Tensor, shapes: Mapping[str, tuple[int, ...]]) -> Tensor:

@@ -13,7 +13,7 @@ from .model_file import Parameter, add_model_arguments, compiled, open_model
 from .outcome import CommandError, ExitCode
 from .tables import Grid, Report, count_text, emit, shape_text
 
-__all__ = ["Statistics", "add_arguments", "run", "statistics"]
+__all__ = ["Statistics", "add_arguments", "in_double", "run", "statistics"]
 
 
 @dataclass(frozen=True)
@@ -128,6 +128,12 @@ def statistics(parameter: Parameter) -> Statistics:
     )
 
 
+def in_double(values: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
+    """The elements in double precision, as a copy; NaN of any kind without a warning."""
+    with np.errstate(invalid="ignore"):
+        return values.astype(np.float64)
+
+
 class Moments:
     """Running statistics in double precision: those of parts are merged by the rule of Chan, Golub and LeVeque."""
 
@@ -148,8 +154,9 @@ class Moments:
         if values.dtype.kind not in "fiubV":
             return  # strings and complex numbers have no order
         self.zeros += values.size - int(np.count_nonzero(values))
-        numbers = values.astype(np.float64)
-        mean = float(numbers.mean()) if numbers.size else 0.0
+        numbers = in_double(values)
+        with np.errstate(invalid="ignore", over="ignore"):
+            mean = float(numbers.mean()) if numbers.size else 0.0
         if not math.isfinite(mean):
             nan, finite = int(np.isnan(numbers).sum()), np.isfinite(numbers)
             self.nan += nan

@@ -23,7 +23,7 @@ def per_axis(values: Sequence[int], rank: int, default: int, name: str) -> list[
 
     Raises
     ------
-    ShapeError : there are neither none nor `rank` values.
+    ShapeError : there are neither none nor `rank` values, or a stride or dilation is less than 1.
     """
     if not values:
         return [default] * rank
@@ -31,6 +31,8 @@ def per_axis(values: Sequence[int], rank: int, default: int, name: str) -> list[
         raise ShapeError(
             f"parameter {name!r}: expected {rank} values, one for each axis of the kernel, got {tuple(values)}"
         )
+    if default and min(values) < default:
+        raise ShapeError(f"parameter {name!r}: expected values from {default} on, got {tuple(values)}")
     return list(values)
 
 
@@ -67,6 +69,14 @@ def _check(data: Tensor, weight: Tensor, weight_dims: Sequence[DimLike], rank: i
         )
     if weight.dims != tuple(weight_dims):
         raise ShapeError(f"argument 'weight': expected shape {tuple(weight_dims)}, got {weight.dims}")
+
+
+def _check_axes(s: ShapeContext, rank: int) -> None:
+    data = s["data"]
+    if data is not None and len(data) != rank + 2:
+        raise ShapeError(
+            f"{s.where}, argument 'data': expected {rank + 2} axes for a kernel of rank {rank}, got {len(data)}"
+        )
 
 
 @operator("Convolution", present=_present)
@@ -118,6 +128,7 @@ def convolution(
 def _(s: ShapeContext, a: Any) -> None:
     rank, last = len(a.kernel), is_channels_last(a.layout)
     data, out = s["data"], s[0]
+    _check_axes(s, rank)
     if out is not None and len(out) == rank + 2:
         s.set("data", _data_of_output(out, a, last))
         data = s["data"]
@@ -277,6 +288,7 @@ def deconvolution(
 def _(s: ShapeContext, a: Any) -> None:
     last = is_channels_last(a.layout)
     data = s["data"]
+    _check_axes(s, len(a.kernel))
     channels = None if data is None else data[-1] if last else data[1]
     _check_groups(a.num_filter, a.num_group, channels)
     filters = a.num_filter // a.num_group

@@ -255,7 +255,20 @@ def probe(op_type: str, kind: int, opset: int) -> tuple[onnx.NodeProto, bytes]:
 
 
 KINDS = {"float32": "float", "float64": "double", "float16": "float16", "int32": "int32", "uint8": "uint8"}
-PROBED = ("Abs", "Acos", "Cos", "Erf", "Floor", "HardSwish", "Mish", "Neg", "Relu", "Sigmoid", "Sign", "Softplus")
+PROBED = (
+    "Abs",
+    "Acos",
+    "Cos",
+    "Erf",
+    "Floor",
+    "HardSwish",
+    "Mish",
+    "Neg",
+    "Relu",
+    "Sigmoid",
+    "Sign",
+    "Softplus",
+)
 
 
 def allowed(op_type: str, kind: str, opset: int) -> bool:

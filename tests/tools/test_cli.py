@@ -162,7 +162,9 @@ def write_symbol_chain(path: Path, count: int) -> None:
         for role in roles:
             nodes.append({"op": "null", "name": f"n{number}_{role}", "inputs": []})
             inputs.append(len(nodes) - 1)
-        nodes.append({"op": kind, "name": f"n{number}", "attrs": attrs, "inputs": [[i, 0, 0] for i in inputs]})
+        nodes.append(
+            {"op": kind, "name": f"n{number}", "attrs": attrs, "inputs": [[i, 0, 0] for i in inputs]}
+        )
         last = len(nodes) - 1
     document = {"nodes": nodes, "heads": [[last, 0, 0]], "attrs": {"mxnet_version": ["int", 10901]}}
     path.write_text(json.dumps(document), encoding="utf-8")

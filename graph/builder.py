@@ -44,7 +44,8 @@ class Tensor(ir.Value):
             name=name,
             type=ir.TensorType(ir.DataType.from_numpy(dt)),
             shape=ir.Shape([d if isinstance(d, int) else str(d) for d in dims]),
-            const_value=None if const is None else ir.tensor(const, name=name),
+            # (`ir.tensor` would look at the array through protocols, which takes much longer.)
+            const_value=None if const is None else ir.Tensor(const, name=name),
         )
         self.builder = builder
         self.dt = dt

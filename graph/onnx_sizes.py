@@ -324,10 +324,32 @@ def _cut(d: DimLike, b: DimLike, e: DimLike, step: int) -> DimLike | None:
     return (e - b + (step - 1)) // step
 
 
+def _resized(
+    a: Attributes,
+    x: Tensor,
+    roi: Tensor | None = None,
+    scales: Tensor | None = None,
+    sizes: Tensor | None = None,
+) -> TypeAndShape | None:
+    """Symbolic sizes by known factors; everything else is inferred by ONNX."""
+    factors = None if scales is None else scales.const
+    symbolic = not isinstance(x, Opaque) and any(isinstance(d, Dim) for d in x.dims)
+    cropped = a.get("coordinate_transformation_mode") == "tf_crop_and_resize"
+    if factors is None or not symbolic or cropped or factors.shape != (x.ndim,):
+        return None
+    dims: list[DimLike | None] = []
+    for d, factor in zip(x.dims, factors.tolist(), strict=True):
+        p, q = float(factor).as_integer_ratio()
+        exact = isinstance(d, int) or q == 1 or (p == 1 and q < 64)
+        dims.append(None if not exact else int(d * factor) if isinstance(d, int) else (d * p) // q)
+    return x.dt, dims
+
+
 _SHAPES: dict[str, Callable[..., TypeAndShape | None]] = {
     "Reshape": _reshaped,
     "Expand": _broadcast_shape,
     "ConstantOfShape": _filled_shape,
     "Range": _range_shape,
     "Slice": _slice_shape,
+    "Resize": _resized,
 }

@@ -20,7 +20,7 @@ from .builder import OPSET, Builder, Opaque, Tensor
 from .errors import GraphError, UnsupportedOperatorError
 from .onnx_infer import AnyType
 
-__all__ = ["Call", "modern", "schema_of"]
+__all__ = ["STILL_THERE", "Call", "modern", "schema_of"]
 
 Attributes = dict[str, Any]
 
@@ -63,6 +63,10 @@ def before(version: int, *op_types: str) -> Callable[[Rule], Rule]:
     return register
 
 
+#: Operators whose old form is declared to be deprecated, which exporters write and ONNX Runtime runs all the same.
+STILL_THERE = frozenset(["GroupNormalization"])
+
+
 @lru_cache(maxsize=2048)
 def schema_of(op_type: str, version: int, domain: str = "") -> onnx.defs.OpSchema | None:
     """ONNX's declaration of an operator; None where it has none, or has it no longer."""
@@ -70,7 +74,7 @@ def schema_of(op_type: str, version: int, domain: str = "") -> onnx.defs.OpSchem
         schema = onnx.defs.get_schema(op_type, version, domain)
     except onnx.defs.SchemaError:
         return None
-    return None if schema.deprecated else schema
+    return None if schema.deprecated and op_type not in STILL_THERE else schema
 
 
 @lru_cache(maxsize=2048)
@@ -182,15 +186,16 @@ def _split(g: Builder, c: Call, version: int) -> Result:
 @before(12, "Dropout")
 def _dropout(g: Builder, c: Call, version: int) -> Result:
     """Never in training: ONNX Runtime takes the old forms like that, too."""
-    from .onnx_nodes import calls
+    from .onnx_nodes import call, calls
 
     c.attributes.pop("is_test", None)
     ratio = c.attributes.pop("ratio", 0.5)
     c = c.with_inputs(g.const(np.float32(ratio)))
-    if version >= 10 or len(c.wanted) < 2 or not c.wanted[1]:
+    if not any(c.wanted[1:]):
         return c
     y, mask = calls(g, c)
-    return y, g.cast(mask, y.dt)
+    mask = call(g, "Not", [mask])  # it had no meaning outside of training; ONNX Runtime gives zeros
+    return y, mask if version >= 10 else call(g, "Cast", [mask], to=int(ir.DataType.from_numpy(y.dt)))
 
 
 @before(10, "Upsample")
@@ -203,11 +208,21 @@ def _upsample(g: Builder, c: Call, version: int) -> Result:
 
 @before(11, "Resize")
 def _resize(g: Builder, c: Call, version: int) -> Result:
-    mode = {"bilinear": "linear"}.get(
-        c.attributes.get("mode", "nearest"), c.attributes.get("mode", "nearest")
-    )
-    attributes = {"mode": mode, "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
-    return replace(c, inputs=[c.inputs[0], None, c.inputs[1]], attributes=attributes)
+    """Where an axis shrank, ONNX Runtime took the next element, where it grew the one before."""
+    from .onnx_nodes import call
+
+    x, scales = _given(c.inputs[0]), _given(c.inputs[1])
+    mode = c.attributes.get("mode", "nearest")
+    attributes = {
+        "mode": {"bilinear": "linear"}.get(mode, mode),
+        "coordinate_transformation_mode": "asymmetric",
+    }
+    if scales.const is not None and mode == "nearest" and (scales.const < 1).any():
+        grown = g.const(np.maximum(scales.const, 1).astype(np.float32))
+        x = call(g, "Resize", [x, None, grown], nearest_mode="floor", **attributes)
+        shrunk = g.const(np.minimum(scales.const, 1).astype(np.float32))
+        return replace(c, inputs=[x, None, shrunk], attributes={**attributes, "nearest_mode": "ceil"})
+    return replace(c, inputs=[x, None, scales], attributes={**attributes, "nearest_mode": "floor"})
 
 
 @before(13, "Resize")

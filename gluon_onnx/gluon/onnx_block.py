@@ -50,6 +50,8 @@ def import_block(
     values = {n: ndarray.array(v, dtype=v.dtype) for n, v in model.params.items() if n not in names}
     values.update(_named_arrays(param_file))
     for name, p in block.params.items():
+        if name in model.params:
+            p.shape = model.params[name].shape
         if name not in model.trainable:
             p.grad_req = "null"
     block.collect_params().load_dict(

@@ -22,6 +22,7 @@ for _name in (
     "pool",
     "recurrent",
     "control",
+    "loop",
     "norm",
     "indexing",
     "sampling",

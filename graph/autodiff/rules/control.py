@@ -11,15 +11,14 @@ from collections.abc import Sequence
 import onnx_ir as ir
 
 from ...builder import Builder, Tensor
-from ...errors import NotDifferentiableError
 from ...loops import scan
 from ...program import reads
 from ..engine import WithCaptured, attribute, differentiable, rule, tensor, vjp
 
-__all__: list[str] = []
+__all__ = ["captured_values"]
 
 
-def _captured(graph: ir.Graph) -> list[Tensor]:
+def captured_values(graph: ir.Graph) -> list[Tensor]:
     """Values of the graph around it that a subgraph reads, without constants."""
     inner = {v for n in graph for v in n.outputs} | set(graph.inputs)
     read = [*(v for n in graph for v in reads(n)), *graph.outputs]
@@ -37,30 +36,44 @@ def _emitted(
     return [b._copied(v, values) for v in graph.outputs]
 
 
+def _front(g: Builder, x: Tensor, axis: int) -> Tensor:
+    """`x` with an axis moved to the front."""
+    return g.transpose(x, [axis, *(i for i in range(x.ndim) if i != axis)])
+
+
+def _back(g: Builder, x: Tensor, axis: int) -> Tensor:
+    """`x` with its first axis moved to a place."""
+    return g.transpose(x, [*range(1, axis + 1), 0, *range(axis + 1, x.ndim)])
+
+
 class _Loop:
     """A Scan node.
 
     Attributes
     ----------
-    states, items : its inputs: first states, and sequences.
+    states, items : its inputs: first states, and sequences, with the axis of steps in front.
+    axes, axes_out : where that axis is among those of the node's inputs and results.
     captured : values of the graph around it that its body reads.
     backward_in, backward_out : which sequences are read, and which results are written, from the end.
     """
 
-    def __init__(self, node: ir.Node) -> None:
-        for name in ("scan_input_axes", "scan_output_axes"):
-            if any(attribute(node, name, ())):
-                raise NotDifferentiableError(
-                    f"no gradient rule for the ONNX operator 'Scan' with {name} = {list(attribute(node, name))}"
-                )
+    def __init__(self, g: Builder, node: ir.Node) -> None:
         self.body: ir.Graph = attribute(node, "body")
         count = len(node.inputs) - int(attribute(node, "num_scan_inputs"))
         inputs = [tensor(v) for v in node.inputs]
-        self.states, self.items = inputs[:count], inputs[count:]
+        self.states = inputs[:count]
+        self.axes = [
+            int(a) % x.ndim
+            for a, x in zip(
+                attribute(node, "scan_input_axes", [0] * len(inputs[count:])), inputs[count:], strict=True
+            )
+        ]
+        self.items = [_front(g, x, a) for x, a in zip(inputs[count:], self.axes, strict=True)]
         results = len(node.outputs) - count
+        self.axes_out = list(attribute(node, "scan_output_axes", [0] * results))
         self.backward_in = [bool(d) for d in attribute(node, "scan_input_directions", [0] * len(self.items))]
         self.backward_out = [bool(d) for d in attribute(node, "scan_output_directions", [0] * results)]
-        self.captured = _captured(self.body)
+        self.captured = captured_values(self.body)
 
     def step(self, b: Builder, arguments: Sequence[Tensor]) -> list[Tensor]:
         """The body's results for values of its inputs, emitted into `b`."""
@@ -83,7 +96,7 @@ class _Loop:
 
 @rule("Scan")
 def scan_(g: Builder, n: ir.Node, *dys: Tensor | None) -> WithCaptured:
-    loop = _Loop(n)
+    loop = _Loop(g, n)
     count = len(loop.states)
     smooth_states = [i for i, s in enumerate(loop.states) if differentiable(s.dt)]
     smooth_items = [i for i, s in enumerate(loop.items) if differentiable(s.dt)]
@@ -94,7 +107,9 @@ def scan_(g: Builder, n: ir.Node, *dys: Tensor | None) -> WithCaptured:
         for i in smooth_states
     ]
     sums = [g.fill(v.dims, 0, v.dt) for v in smooth_captured]
-    heads = [dy for dy in dys[count:] if dy is not None]
+    heads = [
+        _front(g, dy, a % dy.ndim) for dy, a in zip(dys[count:], loop.axes_out, strict=True) if dy is not None
+    ]
 
     def body(b: Builder, *arguments: Tensor) -> Sequence[Tensor]:
         rest = list(arguments)
@@ -124,14 +139,14 @@ def scan_(g: Builder, n: ir.Node, *dys: Tensor | None) -> WithCaptured:
     for i, d in zip(smooth_states, states, strict=False):
         grads[i] = d
     for i, d in zip(smooth_items, results, strict=True):
-        grads[count + i] = d
+        grads[count + i] = _back(g, d, loop.axes[i])
     return WithCaptured(grads, dict(zip(smooth_captured, states[len(first) :], strict=True)))
 
 
 @rule("If")
 def if_(g: Builder, n: ir.Node, *dys: Tensor | None) -> WithCaptured:
     graphs: dict[str, ir.Graph] = {k: attribute(n, k) for k in ("then_branch", "else_branch")}
-    captured = {k: _captured(graph) for k, graph in graphs.items()}
+    captured = {k: captured_values(graph) for k, graph in graphs.items()}
     wrt = [v for v in dict.fromkeys(v for part in captured.values() for v in part) if differentiable(v.dt)]
     used = [(k, dy) for k, dy in enumerate(dys) if dy is not None]
     if not wrt:

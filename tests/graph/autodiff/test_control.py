@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnx.parser
 import onnx_ir as ir
 import onnxruntime
 import pytest
 
 import gluon_onnx as mx
+from gluon_onnx.graph import differentiate
 from gluon_onnx.graph.autodiff.engine import joint
 from gluon_onnx.graph.builder import Builder, Tensor
 from gluon_onnx.graph.dims import Dim
@@ -118,18 +120,117 @@ def test_gradient_of_a_scans_gradient() -> None:
     _check(first, [*_arrays(3), random.randn(2, 3), random.randn(3, 2, 3)])
 
 
-def test_scan_along_other_axes_is_refused() -> None:
+def test_scan_along_other_axes() -> None:
     g = Builder()
     h, x = g.input("h", np.float64, (2,)), g.input("x", np.float64, (2, 3))
 
     def body(b: Builder, h: Tensor, x: Tensor) -> Sequence[Tensor]:
-        return [b.op("Add", h, x)]
+        new = b.op("Tanh", b.op("Mul", h, x))
+        return [new, b.op("Mul", new, x)]
 
     graph = g.subgraph("step", [("a", np.float64, (2,)), ("b", np.float64, (2,))], body)
-    attributes = {"body": graph, "num_scan_inputs": 1, "scan_input_axes": [1]}
-    (last,) = g.emit("Scan", "", [h, x], ir.convenience.convert_attributes(attributes), [(h.dt, h.dims)])
-    with pytest.raises(NotDifferentiableError, match=r"'Scan' with scan_input_axes = \[1\]"):
-        joint(finish(g, [last]), [0], [0])
+    attributes = {"body": graph, "num_scan_inputs": 1, "scan_input_axes": [-1], "scan_output_axes": [1]}
+    types = [(h.dt, h.dims), (h.dt, (2, 3))]
+    results = g.emit("Scan", "", [h, x], ir.convenience.convert_attributes(attributes), types)
+    random = np.random.RandomState(2)
+    _check(finish(g, list(results)), [random.uniform(-1, 1, size=s) for s in ((2,), (2, 3))])
+
+
+def _while(most: int | None) -> Program:
+    """h -> tanh(h w + i) while the sum of h is below a limit, and every h squared; w and the limit are inputs."""
+    g = Builder()
+    h, w = g.input("h", np.float64, (2, 3)), g.input("w", np.float64, (3, 3))
+    limit = g.input("limit", np.float64, ())
+
+    def body(b: Builder, step: Tensor, _: Tensor, h: Tensor, n: Tensor) -> Sequence[Tensor]:
+        new = b.op("Tanh", b.op("Add", b.op("MatMul", h, w), b.op("Mul", b.cast(step, h.dt), 0.1)))
+        more = b.op("Less", b.reduce("Sum", new, [0, 1]), limit)
+        return [more, new, b.op("Add", n, b.const(np.int64(1))), b.op("Mul", new, new), b.same(n)]
+
+    inputs = [("i", np.int64, ()), ("c", np.bool_, ()), ("h", np.float64, (2, 3)), ("n", np.int64, ())]
+    graph = g.subgraph("body", inputs, body)
+    count = None if most is None else g.const(np.int64(most))
+    operands = [count, g.const(np.bool_(True)), h, g.const(np.int64(0))]
+    types = [(h.dt, (2, 3)), (np.dtype(np.int64), ()), (h.dt, (None, 2, 3)), (np.dtype(np.int64), (None,))]
+    last, n, squares, _ = g.emit(
+        "Loop", "", operands, ir.convenience.convert_attributes({"body": graph}), types
+    )
+    return finish(g, [last * 2.0, squares, n])
+
+
+@pytest.mark.parametrize(("most", "limit", "steps"), [(4, 1e9, 4), (None, 1.0, 3), (9, 1.0, 3), (0, 1e9, 0)])
+def test_loops_with_a_condition(most: int | None, limit: float, steps: int) -> None:
+    random = np.random.RandomState(3)
+    arrays = [random.uniform(-0.5, 0.2, size=(2, 3)), random.uniform(0, 0.9, size=(3, 3)), np.array(limit)]
+    program = _while(most)
+    assert _run(program, arrays)[2] == steps
+    _check(program, arrays)
+
+
+def test_second_order_through_a_loop() -> None:
+    random = np.random.RandomState(3)
+    arrays = [random.uniform(-0.5, 0.2, size=(2, 3)), random.uniform(0, 0.9, size=(3, 3)), np.array(1.0)]
+    first = joint(_while(None), [0, 1], [0, 1])
+    _check(first, [*arrays, random.randn(2, 3), random.randn(3, 2, 3)])
+
+
+def test_a_loop_whose_state_grows_is_refused() -> None:
+    g = Builder()
+    x = g.input("x", np.float64, (1,))
+    n = Dim.symbol("n")
+
+    def body(b: Builder, step: Tensor, on: Tensor, x: Tensor) -> Sequence[Tensor]:
+        return [b.same(on), b.op("Concat", x, x, axis=0)]
+
+    graph = g.subgraph("body", [("i", np.int64, ()), ("c", np.bool_, ()), ("state", x.dt, (n,))], body)
+    operands = [g.const(np.int64(3)), None, x]
+    attributes = ir.convenience.convert_attributes({"body": graph})
+    (y,) = g.emit("Loop", "", operands, attributes, [(x.dt, (None,))])
+    with pytest.raises(NotDifferentiableError, match=r"'Loop' .*state.* changes its shape from \[1\] to \[2\]"):
+        joint(finish(g, [g.reduce("Sum", y, [0])]), [0], [0])
+
+
+_STEPS = """
+<ir_version: 8, opset_import: ["" : 17]>
+agraph (float[N, 2, 3] x, float[2, 4] h, float[3, 4] w, float[4, 4] r) => (float loss) {
+    length = Shape <start = 0, end = 1> (x)
+    most = Squeeze(length)
+    go = Constant <value = bool {1}> ()
+    last, all = Loop (most, go, h) <body = step
+        (int64 i, bool on, float[A, B] state) => (bool more, float[A, B] next, float[A, B] out) {
+            item = Gather(x, i)
+            wide = MatMul(item, w)
+            back = MatMul(state, r)
+            sum = Add(wide, back)
+            next = Tanh(sum)
+            out = Mul(next, next)
+            more = Identity(on)
+        }>
+    loss = ReduceSum <keepdims = 0> (all)
+}
+"""
+
+
+def test_the_gradient_of_an_imported_loop_serves_every_length() -> None:
+    """Its nodes are few, and do not depend on the length, which is symbolic."""
+    result = differentiate(onnx.parser.parse_model(_STEPS), "loss", ["x", "h", "w", "r"])
+    session = onnxruntime.InferenceSession(result.SerializeToString(), providers=["CPUExecutionProvider"])
+    kinds = [n.op_type for n in result.graph.node]
+    assert kinds.count("Loop") == 2 and kinds.count("Scan") == 1 and len(kinds) < 60
+    for length in (1, 6):
+        torch = pytest.importorskip("torch")
+        random = np.random.RandomState(length)
+        shapes = {"x": (length, 2, 3), "h": (2, 4), "w": (3, 4), "r": (4, 4)}
+        arrays = {k: random.uniform(-1, 1, size=s).astype("float32") for k, s in shapes.items()}
+        _, *grads = session.run(None, arrays)
+        t = {k: torch.tensor(v, requires_grad=True) for k, v in arrays.items()}
+        state, total = t["h"], 0.0
+        for i in range(length):
+            state = torch.tanh(t["x"][i] @ t["w"] + state @ t["r"])
+            total = total + (state * state).sum()
+        total.backward()
+        for name, grad in zip(shapes, grads, strict=True):
+            np.testing.assert_allclose(grad, t[name].grad.numpy(), rtol=1e-4, atol=1e-6, err_msg=name)
 
 
 @pytest.mark.parametrize("condition", [True, False])

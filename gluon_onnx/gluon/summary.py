@@ -17,8 +17,9 @@ __all__ = ["print_summary"]
 
 
 def _shapes(value: Any) -> str:
+    """Shapes of nested lists of arrays; the outermost list has no brackets."""
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(_shapes(v) for v in value) + "]"
+        return ", ".join(f"[{_shapes(v)}]" if isinstance(v, list | tuple) else _shapes(v) for v in value)
     return str(value.shape) if isinstance(value, NDArray) else str(value)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 #: What runs before every program.
 START = """
-import os, tempfile, warnings
+import contextlib, io, os, tempfile, warnings
 from collections import OrderedDict
 P = gluon.Parameter
 folder = tempfile.mkdtemp()
@@ -44,6 +44,12 @@ class Branch(nn.HybridBlock):
 class Nested(nn.HybridBlock):
     def hybrid_forward(self, F, x, pair):
         return [x + pair[0], (pair[1], x)]
+
+def printed(f):
+    stream = io.StringIO()
+    with contextlib.redirect_stdout(stream):
+        f()
+    return stream.getvalue()
 
 def warned(f):
     with warnings.catch_warnings(record=True) as caught:
@@ -246,6 +252,13 @@ net = made(nn.Dense, 3)\nnet.infer_shape(nd.ones((1, 7)))\nnet.weight.shape
 net = made(nn.Dense, 3)\nnet.infer_type(nd.ones((1, 7), dtype="float64"))\nnet.weight.dtype
 net = made(Two)\nseen = []\nnet.apply(lambda b: seen.append(b.name))\nseen
 net = made(Two)\nnet.apply(lambda b: None) is net
+net = made(Two)\nprinted(lambda: net.summary(nd.ones((2, 3))))
+net = made(Scale)\nprinted(lambda: net.summary(nd.ones((2, 2))))
+net = made(Nested)\nprinted(lambda: net.summary(nd.ones(2), [nd.ones(2), nd.zeros(2)]))
+net = made(nn.HybridSequential)\nnet.add(nn.Conv2D(4, 3, in_channels=1), nn.BatchNorm(in_channels=4), nn.Flatten(), nn.Dense(3, in_units=144))\nnet.initialize()\nprinted(lambda: net.summary(nd.ones((2, 1, 8, 8))))
+a = made(nn.Dense, 2, in_units=2)\nnet = nn.HybridSequential()\nnet.add(a, nn.Dense(2, in_units=2, params=a.params))\nprinted(lambda: net.summary(nd.ones((1, 2))))
+net = made(Two)\nnet.hybridize()\nnet(nd.ones((1, 3)))\nnet.summary(nd.ones((2, 3)))
+nn.Dense(3, in_units=3).summary(nd.ones((2, 3)))
 net = made(Two)\nseen = []\nh = net.a.register_forward_hook(lambda b, i, o: seen.append((b.name, i[0].shape, o.shape)))\nnet(nd.ones((1, 3)))\nh.detach()\nnet(nd.ones((1, 3)))\nseen
 net = made(Two)\nseen = []\nh = net.a.register_forward_pre_hook(lambda b, i: seen.append((b.name, i[0].shape)))\nnet(nd.ones((1, 3)))\nh.detach()\nnet(nd.ones((1, 3)))\nseen
 net = made(Two)\nseen = []\nwith net.a.register_forward_hook(lambda b, i, o: seen.append(1)):\n    net(nd.ones((1, 3)))\nnet(nd.ones((1, 3)))\nseen

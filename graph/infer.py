@@ -152,7 +152,12 @@ def _step(node: Node, shapes: dict[Entry, PartialShape], types: Mapping[Entry, n
     if op.elementwise:
         context.unify_all()
     if op.shape_rule is not None:
-        op.shape_rule(context, attrs)
+        try:
+            op.shape_rule(context, attrs)
+        except ShapeError as e:
+            if str(e).startswith("operator "):
+                raise
+            raise ShapeError(f"{where}: {e}") from e
     ins, free = context.inputs, has_free_shape(node)
     if isinstance(op, ControlOperator):
         _body_shapes(node, op, context)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from ..base import MXNetError
 from ..graph.exporters._files import replaced_file
 
-__all__ = ["Checkpoint", "read_checkpoint", "write_checkpoint"]
+__all__ = ["Checkpoint", "is_ort_checkpoint", "read_checkpoint", "write_checkpoint"]
 
 Array = np.ndarray[Any, Any]
 
@@ -25,6 +26,7 @@ _CODES = {
 _NAMES = {name: code for code, name in _CODES.items()}
 _PREFIX = 8  # bytes of the header's size
 _METADATA = "__metadata__"
+ORT_IDENTIFIER = b"ODTC"
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,12 @@ class Checkpoint:
 
     arrays: Mapping[str, Array]
     notes: Mapping[str, str]
+
+
+def is_ort_checkpoint(path: str | os.PathLike[str]) -> bool:
+    """Whether a file begins as a checkpoint of ONNX Runtime's on-device training."""
+    with open(path, "rb") as stream:
+        return stream.read(8)[4:] == ORT_IDENTIFIER
 
 
 def write_checkpoint(
@@ -62,11 +70,18 @@ def write_checkpoint(
         offset = end
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
+    with saving(path) as stream:
+        stream.write(len(text).to_bytes(_PREFIX, "little") + text)
+        for array in arrays.values():
+            stream.write(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+
+
+@contextmanager
+def saving(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """`replaced_file` for a checkpoint: an error says that it is one, and that the old file is unchanged."""
     try:
         with replaced_file(path) as stream:
-            stream.write(len(text).to_bytes(_PREFIX, "little") + text)
-            for array in arrays.values():
-                stream.write(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+            yield stream
     except OSError as e:
         target = os.fspath(path)
         kept = "; the checkpoint that was there before is unchanged" if os.path.exists(target) else ""

@@ -14,7 +14,7 @@ from .._runtime.training import Binding, Cell, ModelFile, Place
 from ..base import MXNetError
 from ..graph.exporters._files import replaced_file
 from .batches import feeds_of
-from .checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from .checkpoint import Checkpoint, is_ort_checkpoint, read_checkpoint, write_checkpoint
 from .manifest import Manifest, Model, Parameter, read_manifest
 from .wire import fits_inside, nodes, with_outputs, write_complete
 
@@ -27,14 +27,20 @@ CHECKPOINT = "checkpoint"
 
 
 class Artifacts:
-    """The models of a directory, and the arrays to start with."""
+    """The models of a directory.
+
+    Parameters
+    ----------
+    models : those that are not in files of the directory.
+    of_ort : the directory is one of ONNX Runtime's on-device training.
+    """
 
     def __init__(
-        self, folder: str, manifest: Manifest, models: Mapping[str, bytes], start: Checkpoint | None = None
+        self, folder: str, manifest: Manifest, models: Mapping[str, bytes], of_ort: bool = False
     ) -> None:
         self.folder = folder
         self.manifest = manifest
-        self.start = start
+        self.of_ort = of_ort
         self._models = models
 
     def raw(self, name: str) -> bytes:
@@ -145,10 +151,7 @@ class TrainingSession:
         self._seed = self._draws = 0
         self.step = 0
         self.learning_rate = self.manifest.optimizer.learning_rate
-        if checkpoint is None and self._artifacts.start is not None:
-            self._take(self._artifacts.start, "checkpoint")
-        else:
-            self.load_checkpoint(checkpoint)
+        self.load_checkpoint(checkpoint)
         if seed is not None:
             self._seed, self._draws = int(seed) & 0xFFFFFFFF, 0
 
@@ -381,6 +384,8 @@ class TrainingSession:
     ) -> None:
         """Write parameters, states of the optimizer, the number of updates and the state of the random numbers.
 
+        In a directory of ONNX Runtime's the file has the form of ONNX Runtime's checkpoints.
+
         The file takes the place of the old one only when it is complete and on the disk, so that a process may be
         killed at any moment. Gradients that were accumulated are not part of it.
 
@@ -401,7 +406,13 @@ class TrainingSession:
             "random": f"{self._seed} {self._draws}",
             "properties": json.dumps(dict(properties or {})),
         }
-        write_checkpoint(self._checkpoint_path(path), arrays, notes)
+        target = self._checkpoint_path(path)
+        if self._artifacts.of_ort:
+            from .ort_checkpoint import as_ort_checkpoint, write_ort_checkpoint
+
+            write_ort_checkpoint(target, as_ort_checkpoint(arrays, notes, self.manifest))
+        else:
+            write_checkpoint(target, arrays, notes)
 
     def _checkpoint_path(self, path: str | os.PathLike[str] | None) -> str:
         return os.path.join(self._artifacts.folder, CHECKPOINT) if path is None else os.fspath(path)
@@ -423,7 +434,12 @@ class TrainingSession:
         OSError : it cannot be read.
         """
         where = self._checkpoint_path(path)
-        found = read_checkpoint(where)
+        if is_ort_checkpoint(where):
+            from .ort_checkpoint import as_checkpoint, read_ort_checkpoint
+
+            found = as_checkpoint(read_ort_checkpoint(where), self.manifest)
+        else:
+            found = read_checkpoint(where)
         try:
             properties: dict[str, Any] = json.loads(found.notes.get("properties", "{}"))
         except ValueError as e:

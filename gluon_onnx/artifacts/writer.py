@@ -13,7 +13,6 @@ import onnx_ir as ir
 
 from .. import __version__
 from ..base import MXNetError
-from ..graph.dims import Dim
 from ..graph.errors import NeedsStaticShape, ShapeError
 from ..graph.exporters._files import replaced_file
 from ..graph.exporters.artifacts import (
@@ -23,7 +22,6 @@ from ..graph.exporters.artifacts import (
     loss_program,
     named_model,
     optimizer_program,
-    safe_in_place,
     training_program,
 )
 from ..graph.exporters.update_rules import RULES, rule_states
@@ -32,7 +30,8 @@ from ..graph.program import Program
 from ..optimizer import Optimizer
 from ..symbol import Group, Symbol
 from .checkpoint import write_checkpoint
-from .manifest import FILE, Entry, Manifest, Model, OptimizerInfo, Parameter, Value
+from .describe import NAMES, described, roles_of
+from .manifest import FILE, Entry, Manifest, OptimizerInfo, Parameter
 from .sources import (
     Source,
     as_dims,
@@ -50,29 +49,6 @@ __all__ = ["export"]
 
 Array = np.ndarray[Any, Any]
 Spec = tuple[np.dtype[Any], tuple[int | str, ...]]
-
-_NAMES = ("training", "eval", "optimizer", "accumulation", "inference")
-_ABOUT = {
-    "training": "inputs, labels and parameters -> loss, outputs, gradients and new running statistics",
-    "eval": "inputs, labels and parameters -> loss and outputs, in inference mode",
-    "optimizer": "parameters, gradients, states, learning rate -> new parameters and states",
-    "accumulation": "sums of gradients and gradients -> new sums",
-    "inference": "inputs and parameters -> outputs",
-}
-_ROLES = {
-    "data": "an input of the model",
-    "label": "what the loss compares the outputs with",
-    "parameter": "a parameter; its value is in the checkpoint",
-    "random_key": "the key that random numbers are drawn from; a new one for each step",
-    "loss": "the loss of the batch, one number",
-    "output": "an output of the model",
-    "gradient": "the gradient of the loss with respect to a parameter",
-    "gradient_sum": "the sum of gradients so far",
-    "state": "a state of the optimizer; its value is in the checkpoint",
-    "learning_rate": "the learning rate of this update",
-    "step": "the number of this update, from 1",
-    "update": "the value that replaces an input",
-}
 
 
 def export(
@@ -285,12 +261,12 @@ def _written(
         "optimizer": optimizer_program(rule, settings, weights),
         "accumulation": accumulation_program(gradients),
     }
-    roles = _roles(made, weights, states)
+    roles = roles_of(made.inputs, made.labels, made.source.params, weights, states)
     models = {}
-    for name in _NAMES:
+    for name in NAMES:
         model = named_model(programs[name])
         write_model(model, os.path.join(folder, f"{name}_model.onnx"))
-        models[name] = _described(name, programs[name], model, roles)
+        models[name] = described(name, programs[name], model, roles)
     manifest = Manifest(
         f"gluon-onnx {__version__}",
         f"{type(made.loss).__name__}, {made.reduction}",
@@ -334,45 +310,3 @@ def _parameters(made: _Export, weights: Sequence[Weight]) -> list[Parameter]:
         Parameter(n, x.dtype.name, x.shape, n in states, n in made.states, states.get(n, ()))
         for n, x in made.source.params.items()
     ]
-
-
-def _roles(
-    made: _Export, weights: Sequence[Weight], states: Mapping[str, Array]
-) -> dict[str, tuple[str, str]]:
-    """Role of an input or output by its name, and the parameter or state that it belongs to."""
-    roles = dict.fromkeys(made.inputs, ("data", ""))
-    roles |= dict.fromkeys(made.labels, ("label", ""))
-    roles |= {n: ("parameter", n) for n in made.source.params}
-    roles |= {n: ("state", n) for n in states}
-    for w in weights:
-        name = gradient_name(w.name)
-        roles[name] = ("gradient", w.name)
-        roles[f"{name}_sum"] = ("gradient_sum", w.name)
-    return roles | {n: (n, "") for n in ("random_key", "learning_rate", "step")}
-
-
-def _described(name: str, program: Program, model: ir.Model, roles: Mapping[str, tuple[str, str]]) -> Model:
-    """The manifest's entry for a model."""
-    inputs = []
-    for t in program.inputs:
-        role, of = roles[str(t.name)]
-        inputs.append(Value(str(t.name), role, t.dt.name, _shape(t.dims), _ROLES[role], of))
-    names = program.output_names
-    pairs = {names[o]: str(program.inputs[i].name) for o, i in program.updates}
-    safe = set(safe_in_place(model, pairs)) if name in ("optimizer", "accumulation") else set()
-    outputs = []
-    gradients = {n: of for n, (role, of) in roles.items() if role == "gradient"}
-    for o, t in enumerate(program.outputs):
-        text = names[o]
-        if text in pairs:
-            role, of = "update", roles[pairs[text]][1]
-        elif text in gradients:
-            role, of = "gradient", gradients[text]
-        else:
-            role, of = ("loss" if not o and name in ("training", "eval") else "output"), ""
-        outputs.append(Value(text, role, t.dt.name, _shape(t.dims), _ROLES[role], of, text in safe))
-    return Model(f"{name}_model.onnx", _ABOUT[name], tuple(inputs), tuple(outputs))
-
-
-def _shape(dims: Sequence[int | Dim]) -> tuple[int | str, ...]:
-    return tuple(d if isinstance(d, int) else str(d) for d in dims)

@@ -218,6 +218,26 @@ def _ftml(u: Update) -> Tensor:
     return u.operator("ftml_update", t=u.step, **params)
 
 
+@_rule("ort_adamw", ("mean", "var"), "alpha", "beta", "epsilon", "weight_decay", "adam_mode", "correct_bias")
+def _ort_adamw(u: Update) -> Tensor:
+    """ONNX Runtime's AdamWOptimizer: mode 0 decays first, as PyTorch does, mode 1 last, as Transformers does."""
+    g, grad, first = u.g, u.scaled(), not u.settings["adam_mode"]
+    alpha, beta, eps = u.number("alpha"), u.number("beta"), u.scalar(u.number("epsilon"))
+    rate, kept = u.scalar(u.lr), u.scalar(1.0 - u.lr * u.number("weight_decay"))
+    decays = bool(u.number("weight_decay"))
+    weight = u.weight * kept if first and decays else u.weight
+    mean = u.replace(0, u.scalar(alpha) * u.states[0] + u.scalar(1.0 - alpha) * grad)
+    var = u.replace(1, u.scalar(beta) * u.states[1] + u.scalar(1.0 - beta) * grad * grad)
+    root = g.op("Sqrt", var)
+    if u.settings["correct_bias"]:
+        correction = g.op("Sqrt", u.unbiased("beta"))
+        if first:
+            root = root / u.scalar(correction)
+        rate = u.scalar((u.lr if first else u.lr * correction) / u.unbiased("alpha"))
+    new = weight - rate * mean / (root + eps)
+    return new * kept if decays and not first else new
+
+
 def _find(name: str) -> Rule:
     if name not in RULES:
         raise GraphError(

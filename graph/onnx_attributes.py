@@ -23,6 +23,7 @@ __all__ = ["read_attribute", "write_attribute"]
 
 _PROTO = "onnx:"
 _Kind = onnx.AttributeProto
+_SHORT = 1024  # length of texts whose attributes are kept
 _WORDS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
@@ -67,14 +68,19 @@ def _number(value: float) -> str:
     return text if any(c in text for c in ".en") else f"{text}.0"
 
 
-@lru_cache(maxsize=4096)
 def read_attribute(name: str, text: str, kind: int | None) -> onnx.AttributeProto:
     """The attribute that a text stands for; it must not be changed.
+
+    What comes from a file is not checked any further: see `importers.onnx_file.check_attribute`.
 
     Raises
     ------
     AttributeParseError : it stands for none of the declared type.
     """
+    return (_cached if len(text) <= _SHORT else _read)(name, text, kind)
+
+
+def _read(name: str, text: str, kind: int | None) -> onnx.AttributeProto:
     try:
         found = _decoded(name, text) if text.startswith(_PROTO) else _parsed(name, text, kind)
     except (ValueError, SyntaxError, TypeError, OverflowError, RecursionError, MemoryError) as e:
@@ -85,6 +91,9 @@ def read_attribute(name: str, text: str, kind: int | None) -> onnx.AttributeProt
         names = [_Kind.AttributeType.Name(k) for k in (kind, found.type)]
         raise AttributeParseError(f"attribute {name!r}: expected {names[0]}, got {names[1]}")
     return found
+
+
+_cached = lru_cache(maxsize=4096)(_read)
 
 
 def _decoded(name: str, text: str) -> onnx.AttributeProto:

@@ -65,7 +65,12 @@ def emit_node(
     ShapeError, TypeInferenceError : the inputs do not fit the operator.
     """
     try:
-        return _emit_node(g, node, inputs, opsets, outer, declared)
+        found = _emit_node(g, node, inputs, opsets, outer, declared)
+        if len(found) < len(node.output):
+            raise ShapeError(
+                f"ONNX {node.op_type} (node {node.name!r}): has {len(found)} results for {len(node.output)} outputs"
+            )
+        return found
     except GraphError:
         raise
     except (ArithmeticError, AssertionError, LookupError, TypeError, ValueError) as e:

@@ -20,7 +20,7 @@ from .builder import OPSET, Builder, Opaque, Tensor
 from .errors import GraphError, UnsupportedOperatorError
 from .onnx_infer import AnyType
 
-__all__ = ["STILL_THERE", "Call", "modern", "schema_of"]
+__all__ = ["STILL_THERE", "Call", "is_known", "modern", "schema_of"]
 
 Attributes = dict[str, Any]
 
@@ -78,8 +78,8 @@ def schema_of(op_type: str, version: int, domain: str = "") -> onnx.defs.OpSchem
 
 
 @lru_cache(maxsize=2048)
-def _is_known(op_type: str, version: int) -> bool:
-    """Whether an operator's form at `version` is that of the pinned version, or has rules."""
+def is_known(op_type: str, version: int) -> bool:
+    """Whether an operator's form at `version` can be turned into that of the pinned opset."""
     now, then = schema_of(op_type, OPSET), schema_of(op_type, version)
     return then is not None and (now is not None or op_type in _RULES)
 
@@ -92,7 +92,7 @@ def modern(g: Builder, call: Call, version: int, where: str) -> Result:
     UnsupportedOperatorError : the operator does not exist in both of them.
     GraphError : the form cannot be translated.
     """
-    if version != OPSET and not _is_known(call.op_type, version):
+    if version != OPSET and not is_known(call.op_type, version):
         raise UnsupportedOperatorError([(f"onnx.{call.op_type} of opset {version}", where)])
     if version < 6:
         call.attributes.pop("consumed_inputs", None)

@@ -18,7 +18,7 @@ from ..infer import dtype_name
 from ..onnx_attributes import write_attribute
 from ..onnx_infer import AnyType, number_of
 from ..onnx_nodes import anonymous, captured_names, emit_nodes, plain_domain, type_of
-from ..onnx_versions import schema_of
+from ..onnx_versions import is_known, schema_of
 from ..ops.onnx_operator import ABSENT, CAPTURED, OPSETS, OUTPUTS, TYPES, OnnxOperator, write_type
 from ..ops.registry import find
 from ..program import Program, finish
@@ -171,7 +171,7 @@ class _Importer:
             domain, version = plain_domain(node.domain), self.file.opsets.get("", OPSET)
             if domain or node.op_type in missing:
                 continue
-            if schema_of(node.op_type, version) is None or find_or_none(node.op_type) is None:
+            if not is_known(node.op_type, version):
                 missing[node.op_type] = node.name or node.output[0]
         if missing:
             raise UnsupportedOperatorError([(f"onnx.{op}", node) for op, node in missing.items()])
@@ -212,14 +212,6 @@ class _Importer:
 def _declared(graph: onnx.GraphProto) -> dict[str, AnyType]:
     """What a graph says of its values; names of dimensions are left out."""
     return {v.name: anonymous(type_of(v)) for v in (*graph.value_info, *graph.output)}
-
-
-def find_or_none(op_type: str) -> Any:
-    """ONNX's operator of that name, or None."""
-    try:
-        return find(f"onnx.{op_type}")
-    except UnsupportedOperatorError:
-        return None
 
 
 def _constants(file: OnnxFile) -> dict[str, Array]:

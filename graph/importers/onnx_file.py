@@ -24,7 +24,7 @@ from ..onnx_nodes import plain_domain
 from ..onnx_versions import STILL_THERE
 from .external_data import ExternalData
 
-__all__ = ["OnnxFile", "read_file"]
+__all__ = ["OnnxFile", "check_attribute", "read_file"]
 
 Array = np.ndarray[Any, Any]
 
@@ -185,9 +185,10 @@ def _check_functions(model: onnx.ModelProto, name: str) -> None:
 class _Check:
     """The checks of graphs and tensors."""
 
-    def __init__(self, name: str, external: ExternalData) -> None:
+    def __init__(self, name: str, external: ExternalData, alone: bool = False) -> None:
         self.name = name
         self.external = external
+        self.alone = alone  # what is around the graphs is not known
 
     def fail(self, message: str) -> NoReturn:
         raise FormatError(f"{self.name}: {message}")
@@ -232,7 +233,7 @@ class _Check:
         if not graph.output:
             self.fail(f"{path or 'the graph '}has no outputs")
         for i, v in enumerate(graph.output):
-            if v.name not in made:
+            if v.name not in made and not self.alone:
                 self.fail(f"{path}output {i}, {v.name!r}, is made by no node")
         return values
 
@@ -245,7 +246,7 @@ class _Check:
         if not node.op_type:
             self.fail(f"{where} has no operator")
         for i, name in enumerate(node.input):
-            if name and name not in made:
+            if name and name not in made and not self.alone:
                 later = next(
                     (k for k in range(number, len(graph.node)) if name in graph.node[k].output), None
                 )
@@ -261,26 +262,27 @@ class _Check:
             if not a.name or a.name in seen:
                 self.fail(f"{where} has two attributes {a.name!r}, or one without a name")
             seen.add(a.name)
-            if a.ref_attr_name:
-                self.fail(
-                    f"{where}: attribute {a.name!r} refers to one of a function, and there is none around it"
-                )
-            for t in (*([a.t] if a.HasField("t") else []), *a.tensors):
-                self.embedded(t, f"{where}: attribute {a.name!r}")
-            if a.HasField("sparse_tensor"):
+            self.attribute(a, where, made)
+            if a.name == "sparse_value" and node.op_type == "Constant":
                 value = self.dense(a.sparse_tensor, f"{where}: attribute {a.name!r}")
-                if node.op_type == "Constant":
-                    a.CopyFrom(onnx.helper.make_attribute("value", _proto(value, "")))
-            for body in (*([a.g] if a.HasField("g") else []), *a.graphs):
-                inner = self.graph(body, made, f"{where}, {a.name}: ")
-                for t in body.initializer:
-                    if t.data_location == onnx.TensorProto.EXTERNAL:
-                        _embed(t, inner[t.name])
+                a.CopyFrom(onnx.helper.make_attribute("value", _proto(value, "")))
         for i, name in enumerate(node.output):
             if name in made and name:
                 self.fail(f"{where}: output {i}, {name!r}, is made by {made[name]} already")
             if name:
                 made[name] = f"node {number} {node.name!r}"
+
+    def attribute(self, a: onnx.AttributeProto, where: str, made: ChainMap[str, str]) -> None:
+        """The tensors and graphs in an attribute."""
+        if a.ref_attr_name:
+            self.fail(f"{where}: attribute {a.name!r} refers to one of a function, and there is none around it")
+        for t in (*([a.t] if a.HasField("t") else []), *a.tensors):
+            self.embedded(t, f"{where}: attribute {a.name!r}")
+        for body in (*([a.g] if a.HasField("g") else []), *a.graphs):
+            inner = self.graph(body, made, f"{where}, {a.name}: ")
+            for t in body.initializer:
+                if t.data_location == onnx.TensorProto.EXTERNAL:
+                    _embed(t, inner[t.name])
 
     def embedded(self, t: onnx.TensorProto, where: str) -> None:
         """A tensor of an attribute; external data becomes a part of it."""
@@ -387,6 +389,17 @@ class _Check:
         if value.size != count:
             self.fail(f"{where} has the shape {shape}, which is {count} elements; found {value.size}")
         return value.reshape(shape)
+
+
+def check_attribute(attribute: onnx.AttributeProto) -> None:
+    """Check an attribute that was not read from a model: its tensors and graphs, and that it refers to no file.
+
+    Raises
+    ------
+    FormatError : says what is wrong.
+    """
+    name = f"attribute {attribute.name!r}"
+    _Check(name, ExternalData(None, name), alone=True).attribute(attribute, "the node", ChainMap())
 
 
 def _embed(t: onnx.TensorProto, value: Array) -> None:

@@ -17,7 +17,8 @@ import onnx
 import onnx_ir as ir
 
 from ..builder import OPSET, Builder, Tensor
-from ..errors import AttributeParseError, GraphError, ShapeError
+from ..errors import AttributeParseError, FormatError, GraphError, ShapeError
+from ..importers.onnx_file import check_attribute
 from ..onnx_attributes import read_attribute
 from ..onnx_infer import AnyType, number_of
 from ..onnx_nodes import emit_node
@@ -29,6 +30,13 @@ from .schema import Attrs, Param
 __all__ = ["ABSENT", "CAPTURED", "OPSETS", "OUTPUTS", "TYPES", "OnnxOperator", "onnx_operator", "write_type"]
 
 _VARIADIC = number_of(onnx.defs.OpSchema.FormalParameterOption.Variadic)
+_PLAIN = (
+    onnx.AttributeProto.INT,
+    onnx.AttributeProto.INTS,
+    onnx.AttributeProto.FLOAT,
+    onnx.AttributeProto.FLOATS,
+    onnx.AttributeProto.STRING,
+)
 PREFIX = "onnx."
 OPSETS = "__opset__"  # a number, or an object with that of each domain
 OUTPUTS = "__outputs__"  # a list of names, empty for outputs left out
@@ -63,7 +71,12 @@ class _AnyParameter(Mapping[str, Param]):
 def _param(name: str, kind: int | None) -> Param:
     def parse(value: Any) -> str:
         text = str(value)
-        read_attribute(name, text, kind)
+        attribute = read_attribute(name, text, kind)
+        if attribute.type not in _PLAIN:
+            try:
+                check_attribute(attribute)
+            except FormatError as e:
+                raise AttributeParseError(str(e)) from e
         return text
 
     what = onnx.AttributeProto.AttributeType.Name(kind).lower() if kind else "any attribute"

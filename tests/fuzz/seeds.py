@@ -8,6 +8,9 @@ import onnx
 import onnx.parser
 from onnx import helper
 
+import gluon_onnx as mx
+from gluon_onnx.graph.importers.onnx import import_onnx
+
 __all__ = ["MODELS", "PARAMS", "SYMBOLS"]
 
 _DATA = pathlib.Path(__file__).parents[1] / "data" / "mxnet"
@@ -113,3 +116,4 @@ def _models() -> list[onnx.ModelProto]:
 
 
 MODELS = _models()
+SYMBOLS += [mx.sym.Symbol(import_onnx(m).symbol.heads).tojson().encode() for m in MODELS]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -20,10 +21,9 @@ def element_type(dtype: Any, default: Any = np.float32) -> np.dtype[Any]:
     ------
     TypeError : it is none that an array can have.
     """
-    try:
+    found: np.dtype[Any] | None = None
+    with suppress(TypeError):
         found = np.dtype(default if dtype is None else dtype)
-    except TypeError:
-        found = None
     if found is None or found.name not in ELEMENT_TYPES:
         raise TypeError(f"element type: expected one of {', '.join(sorted(ELEMENT_TYPES))}, got {dtype!r}")
     return found
@@ -36,10 +36,8 @@ def dims(shape: int | Sequence[int]) -> tuple[int, ...]:
     ------
     ShapeError : it is not an integer or a sequence of integers that are not negative.
     """
-    entries = (shape,) if isinstance(shape, int | np.integer) else shape
-    found = []
-    for n in entries if isinstance(entries, Sequence | np.ndarray) else (None,):
-        if not isinstance(n, int | np.integer) or n < 0:
-            raise ShapeError(f"shape: expected a number of elements or a tuple of them, got {shape!r}")
-        found.append(int(n))
-    return tuple(found)
+    given: Any = (shape,) if isinstance(shape, int | np.integer) else shape
+    entries: list[Any] = list(given) if isinstance(given, Sequence | np.ndarray) else [None]
+    if any(not isinstance(n, int | np.integer) or n < 0 for n in entries):
+        raise ShapeError(f"shape: expected a number of elements or a tuple of them, got {shape!r}")
+    return tuple(int(n) for n in entries)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -270,6 +270,10 @@ class NDArray:
         result: NDArray = self._op("_copy")
         return result
 
+    @overload
+    def copyto(self, other: Context) -> NDArray: ...
+    @overload
+    def copyto(self, other: NDArray) -> Any: ...
     def copyto(self, other: NDArray | Context) -> Any:
         """Copy into another array, or onto a device.
 

@@ -79,7 +79,7 @@ class Symbol(graph_symbol.Symbol):
         unknown, whole = ((-1,), ()) if is_np_shape() else ((0, -1), None)
         for name, shape in self._named(args, kwargs, "infer_shape").items():
             if shape is not None:
-                if not isinstance(shape, int | tuple | list):
+                if not isinstance(shape, tuple | list):
                     raise TypeError(f"infer_shape: {name!r} must be a tuple of integers, got {shape!r}")
                 known[name] = tuple(None if d in unknown else int(d) for d in shape) or whole
         shapes = infer_shapes(self, known)

@@ -154,10 +154,10 @@ def _step(node: Node, shapes: dict[Entry, PartialShape], types: Mapping[Entry, n
     if op.shape_rule is not None:
         try:
             op.shape_rule(context, attrs)
-        except ShapeError as e:
-            if str(e).startswith("operator "):
+        except ShapeError as error:
+            if str(error).startswith("operator "):
                 raise
-            raise ShapeError(f"{where}: {e}") from e
+            raise ShapeError(f"{where}: {error}") from error
     ins, free = context.inputs, has_free_shape(node)
     if isinstance(op, ControlOperator):
         _body_shapes(node, op, context)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -128,7 +129,13 @@ def _heads(heads: Any, head_grads: Any) -> tuple[list[Place], list[NDArray]]:
         if g is None:
             g = wrap(from_numpy(np.ones(x.shape, x.dtype), device_of(x._ctx)), x._ctx)
         elif g.shape != x.shape:
-            raise MXNetError(f"backward: a head has shape {x.shape}, its gradient {g.shape}")
+            if g.shape[1:] != x.shape[1:] or g.shape[0] < x.shape[0]:
+                raise MXNetError(f"backward: a head has shape {x.shape}, its gradient {g.shape}")
+            warnings.warn(
+                f"backward: a head has shape {x.shape}, its gradient {g.shape}; as in MXNet the rest is ignored",
+                stacklevel=3,
+            )
+            g = g[: x.shape[0]]
         elif g.dtype != x.dtype:
             g = g.astype(x.dtype)
         places.append(x._place)
@@ -191,15 +198,16 @@ def grad(
 
 
 def get_symbol(x: NDArray) -> Any:
-    """Not available: the tape records programs, not symbols.
+    """The recorded computation of an array as a Symbol; its variables are called ``var0``, ``var1``, ...
 
     Raises
     ------
-    MXNetError : always.
+    MXNetError : a part of it is no operator: a Function, a custom operator, a gradient; or a backward pass has
+        released the computation.
     """
-    raise MXNetError(
-        "get_symbol: the tape records compiled programs; trace a HybridBlock with a Symbol instead"
-    )
+    from .recorded import symbol_of
+
+    return symbol_of(x)
 
 
 def _zeros_like(x: NDArray) -> NDArray:

@@ -196,7 +196,7 @@ def _body_shapes(node: Node, op: ControlOperator, context: ShapeContext) -> None
     length = next((n for n in [op.length(attrs), *lengths] if n is not None), None)
 
     def inner(shape: PartialShape, along: bool) -> PartialShape:
-        return shape[1:] if along and shape else shape
+        return (shape[1:] or (1,)) if along and shape else shape
 
     def outer(shape: PartialShape, along: bool) -> PartialShape:
         return (length, *shape) if along and shape is not None else shape
@@ -214,7 +214,9 @@ def _body_shapes(node: Node, op: ControlOperator, context: ShapeContext) -> None
         }
         found = infer_shapes(body, known)
         for v, w in zip(variables, wiring.inputs, strict=True):
-            context.set(context.names[w.place], outer(found.get((v, 0)), w.along))
+            shape = found.get((v, 0))
+            if not w.along or shape != (1,):  # an item of one element may also be that of a vector
+                context.set(context.names[w.place], outer(shape, w.along))
         for entry, wire in zip(body.heads, wiring.outputs, strict=True):
             if wire is not None:
                 context.set(wire.place, outer(found.get(entry), wire.along))

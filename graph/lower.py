@@ -112,7 +112,9 @@ def _check_outputs(symbol: Symbol, values: Mapping[Entry, Tensor]) -> None:
     for entry, name in zip(symbol.heads, symbol.list_outputs(), strict=True):
         t = values[entry]
         if t.dt.kind == "O" and (t.type is None or not isinstance(t, Opaque) or not t.is_tensor):
-            raise GraphError(f"the output {name!r} is {t.type or 'of unknown type'}; only numbers can be an array")
+            raise GraphError(
+                f"the output {name!r} is {t.type or 'of unknown type'}; only numbers can be an array"
+            )
 
 
 def _free_shapes(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import functools
+import math
 import os
 import threading
 import time
@@ -103,13 +103,14 @@ class Executable:
         self.output_names = [value.name for value in proto.graph.output]  # expansion may have renamed some
         # No bytes of large constants pass through protobuf, which also could not hold 2 GiB of them.
         values = [onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(x)) for x in large.values()]
+        providers = devices.providers(self.device)
         try:
             if large:
                 options.add_external_initializers(list(large), values)
             session = onnxruntime.InferenceSession(
                 proto.SerializeToString(),
                 options,
-                providers=devices.providers(self.device),
+                providers=providers,
                 enable_fallback=0,
             )
         except Exception as e:  # onnxruntime has one exception class per status code

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -136,9 +135,7 @@ def _entry(s: Symbol, what: str) -> Entry:
     return s.heads[0]
 
 
-def foreach(
-    body: Callable[..., Any], data: Any, init_states: Any, name: str = "foreach"
-) -> tuple[Any, Any]:
+def foreach(body: Callable[..., Any], data: Any, init_states: Any, name: str = "foreach") -> tuple[Any, Any]:
     """Run ``body(items, states)`` once for each item along the first axis of the data.
 
     Parameters
@@ -157,14 +154,16 @@ def foreach(
     """
     sequences, data_structure = _symbols(data, "foreach: data")
     states, structure = _symbols(init_states, "foreach: init_states")
-    items, starts = _variables(sequences), _variables(states)
 
     def run() -> tuple[Any, list[Symbol]]:
-        outputs, new = body(_grouped(items, data_structure), _grouped(starts, copy.deepcopy(structure)))
+        items, starts = _variables(sequences), _variables(states)
+        outputs, new = body(_grouped(items, data_structure), _grouped(starts, structure))
         flat, layout = _symbols(outputs, "foreach: outputs")
         flat_states, found = _symbols(new, "foreach: states")
         if found != structure:
-            raise AssertionError("foreach: the states that body returns have not the structure of init_states")
+            raise AssertionError(
+                "foreach: the states that body returns have not the structure of init_states"
+            )
         return (layout, len(flat)), [*flat, *flat_states]
 
     traced = _Traced(name, run)
@@ -252,7 +251,9 @@ def while_loop(
     order = does.body.list_inputs()
     unused = [n for n in named if n not in order]
     if unused:
-        raise ValueError(f"while_loop: func does not use the loop_vars {[n.rpartition('-')[0] for n in unused]}")
+        raise ValueError(
+            f"while_loop: func does not use the loop_vars {[n.rpartition('-')[0] for n in unused]}"
+        )
     layout, count = does.extra
     result = list(
         _made(
@@ -286,9 +287,7 @@ def _union(bodies: Sequence[_Traced], named: dict[str, Entry]) -> tuple[list[Ent
     return [entry for _, entry in places], rows
 
 
-def cond(
-    pred: Symbol, then_func: Callable[[], Any], else_func: Callable[[], Any], name: str = "cond"
-) -> Any:
+def cond(pred: Symbol, then_func: Callable[[], Any], else_func: Callable[[], Any], name: str = "cond") -> Any:
     """The results of ``then_func()`` where `pred`, of one element, is not zero, else of ``else_func()``.
 
     Both functions are called once; of the operator that results only one branch runs.

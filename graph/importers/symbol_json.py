@@ -280,7 +280,9 @@ def _check_node(node: Node, op: Operator, where: str) -> None:
 def _check_bodies(node: Node, op: Operator, where: str) -> None:
     """Raise unless a node has the bodies of its operator, connected as its parameters say."""
     if len(node.bodies) != op.bodies:
-        raise FormatError(f"{where}: operator {op.name} expects {op.bodies} subgraphs, found {len(node.bodies)}")
+        raise FormatError(
+            f"{where}: operator {op.name} expects {op.bodies} subgraphs, found {len(node.bodies)}"
+        )
     if not isinstance(op, ControlOperator):
         return
     try:

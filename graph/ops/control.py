@@ -154,7 +154,9 @@ def _foreach_wiring(a: Attrs) -> list[BodyWiring]:
         inputs[position] = Wire(place, place < len(a.in_data_locs))
     outputs: list[Wire | None] = [Wire(i, i < a.num_out_data) for i in range(a.num_outputs)]
     first = len(a.in_data_locs)
-    return [BodyWiring(inputs, outputs, [(a.num_out_data + i, first + i) for i in range(len(a.in_state_locs))])]
+    return [
+        BodyWiring(inputs, outputs, [(a.num_out_data + i, first + i) for i in range(len(a.in_state_locs))])
+    ]
 
 
 def _foreach_emit(
@@ -167,7 +169,10 @@ def _foreach_emit(
         raise ShapeError("there is no data to run over")
 
     def step(b: Builder, arguments: Sequence[Tensor]) -> list[Tensor]:
-        outer = [*arguments[count:], *arguments[:count], *rest]
+        parts = [
+            t if t.dims else b.reshape(t, (1,)) for t in arguments[count:]
+        ]  # MXNet has no arrays without axes
+        outer = [*parts, *arguments[:count], *rest]
         results = body(b, [outer[w.place] for w in wiring.inputs])
         return [*results[a.num_out_data :], *results[: a.num_out_data]]
 
@@ -230,9 +235,7 @@ def _while_wiring(a: Attrs) -> list[BodyWiring]:
     return [cond, BodyWiring([Wire(p) for p in a.func_input_locs], outputs, states)]
 
 
-def _while_emit(
-    g: Builder, inputs: Sequence[Tensor], a: Attrs, bodies: Sequence[Body]
-) -> tuple[Tensor, ...]:
+def _while_emit(g: Builder, inputs: Sequence[Tensor], a: Attrs, bodies: Sequence[Body]) -> tuple[Tensor, ...]:
     """A scan over all steps that there can be, each of which is a branch: unlike ONNX's Loop it has a gradient."""
     (cond, func), (asks, does) = bodies, _while_wiring(a)
     places = [place for _, place in does.states]

@@ -150,6 +150,45 @@ def control_flow():
     mx.sym.Group([outputs, states[0]]).save(path("foreach-symbol.json"))
 
 
+def loops():
+    """Control flow: the programs of test_control_flow.py, their files, and what they compute."""
+    x, h, w = (mx.sym.var(n) for n in ("data", "state", "w"))
+    outer = x * 2
+
+    def step(item, states):
+        part = mx.sym.slice_axis(mx.sym.sum(outer, axis=0), axis=1, begin=0, end=3)
+        return mx.sym.FullyConnected(item, w, num_hidden=3, no_bias=True) + states[0] + part, [states[0] * 2]
+
+    outputs, states = mx.sym.contrib.foreach(step, x, [h])
+    foreach = mx.sym.Group([outputs] + states)
+    i, t = mx.sym.var("i"), mx.sym.var("t")
+    outputs, last = mx.sym.contrib.while_loop(
+        lambda i, t: i < 5, lambda i, t: ([i + t, w * 1], [i + 1, t + i]), (i, t), 10
+    )
+    while_loop = mx.sym.Group(list(outputs) + list(last))
+    a, b = mx.sym.var("a"), mx.sym.var("b")
+    cond = mx.sym.contrib.cond(a * b < 5, lambda: (a + 5) * (b + 5), lambda: (a - 5) * (b - 5))
+    inputs = {
+        "foreach": {"data": (4, 2, 3), "state": (2, 3), "w": (3, 3)},
+        "while_loop": {"i": (1,), "t": (1,), "w": (3,)},
+        "cond": {"a": (1,), "b": (1,)},
+    }
+    found = {"while_loop/steps": np.array(5)}
+    for name, symbol in (("foreach", foreach), ("while_loop", while_loop), ("cond", cond)):
+        with open(path("control-" + name + ".json"), "w") as f:
+            f.write(symbol.tojson())
+        random = np.random.RandomState(3)
+        args = {n: mx.nd.array(random.uniform(-0.5, 0.5, s)) for n, s in inputs[name].items()}
+        grads = {n: mx.nd.zeros(s) for n, s in inputs[name].items()}
+        executor = symbol.bind(mx.cpu(), args, args_grad=grads)
+        values = executor.forward(is_train=True)
+        executor.backward([mx.nd.ones(y.shape) for y in values])
+        found.update((name + "/in/" + n, v.asnumpy()) for n, v in args.items())
+        found.update((name + "/out/" + str(k), y.asnumpy()) for k, y in enumerate(values))
+        found.update((name + "/grad/" + n, g.asnumpy()) for n, g in grads.items())
+    np.savez_compressed(path("control-expected.npz"), **found)
+
+
 def node(op, name, inputs=(), param=None, attr=None):
     """A node as MXNet 0.8 writes it."""
     item = {"op": op, "param": param or {}, "name": name, "inputs": [[i, 0] for i in inputs]}
@@ -240,6 +279,10 @@ def main():
         gluon(expected)
     if NUMBER >= (1, 3):
         control_flow()
+    if NUMBER >= (1, 9):
+        with mx.name.NameManager():
+            mx.AttrScope._subgraph_names.clear()
+            loops()
     arrays(expected)
     np.savez_compressed(path("expected.npz"), **expected)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
-from ._runtime.function import Specialization
+from ._runtime.function import Function, Specialization
 from ._runtime.session import Device, Raw, from_numpy
 from .base import MXNetError
 
@@ -84,6 +84,7 @@ class Place:
 class Entry(Protocol):
     """One recorded call."""
 
+    name: str
     places: list[Place | None]  # of the inputs
     owns_gradients: bool  # whether nobody else refers to what `backward` returns
 
@@ -99,6 +100,7 @@ class CallEntry:
     inputs : raw arrays of the program's inputs, with their version counters.
     outputs : raw arrays of the results and saved values of the forward program.
     wrt : positions of the inputs that have places.
+    function : what was called.
     """
 
     owns_gradients = True
@@ -113,8 +115,10 @@ class CallEntry:
         places: list[Place | None],
         name: str,
         wrap: Callable[[Raw], NDArray],
+        function: Function | None = None,
     ) -> None:
         self.specialization = specialization
+        self.function = function
         self.device = device
         self.places = places
         self.name = name
@@ -129,6 +133,18 @@ class CallEntry:
     def watch_output(self, index: int, version: Version) -> None:
         """Remember the version of the memory that holds output `index`."""
         self._out_versions[index] = (version, version.count)
+
+    @property
+    def inputs(self) -> list[Any]:
+        """Arrays and raw values of the inputs.
+
+        Raises
+        ------
+        MXNetError : a backward pass has released them.
+        """
+        if self._inputs is None:
+            raise MXNetError(f"the inputs of {self.name!r} are released; use backward(retain_graph=True)")
+        return self._inputs
 
     def _raw_input(self, i: int) -> Raw:
         assert self._inputs is not None

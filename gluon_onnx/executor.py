@@ -113,19 +113,20 @@ class Executor:
                     f"argument {name!r}: expected shape {arrays[name].shape}, got {tuple(value.shape)}"
                 )
             arrays[name][:] = value
-        self._deliver(self._run(is_train, recorded=is_train))
+        outputs = self._deliver(self._run(is_train, recorded=is_train))
         self._recorded = is_train
         if self._monitor is not None:
             views = {**{n: x.detach() for n, x in arrays.items()}, **self.aux_dict}
             self._run_monitor(views, is_train)
-        return self._outputs
+        return outputs
 
-    def _deliver(self, results: list[NDArray]) -> None:
+    def _deliver(self, results: list[NDArray]) -> list[NDArray]:
         """Put results into the arrays of the first forward: programs may hold on to them."""
         if self._outputs is None:
             self._outputs = results
         for held, new in zip(self._outputs, results, strict=True):
             held._raw, held._version, held._place = new._raw, new._version, new._place
+        return self._outputs
 
     def _run(self, train: bool, recorded: bool) -> list[NDArray]:
         """Call the compiled symbol; `recorded` with the gradient arrays as the places of gradients."""

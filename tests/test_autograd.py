@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import numpy as np
 import pytest
 
 import gluon_onnx as mx
-from gluon_onnx import autograd, nd
+from gluon_onnx import autograd, gluon, nd
 from gluon_onnx.base import MXNetError
 
 
@@ -201,3 +202,56 @@ def test_gradients_that_need_sizes_are_compiled_for_each() -> None:
         expected[0] += 1
         expected[-1] += 2
         np.testing.assert_array_equal(x.grad.asnumpy()[0, 0], expected)
+
+
+# -- get_symbol ------------------------------------------------------------------------------------------------
+def test_get_symbol_of_operators() -> None:
+    """The recorded computation as a symbol: one variable for each array, operators with the values they were given."""
+    x, z, c = nd.array([1, 2]), nd.array([3, 4]), nd.array([5, 6])
+    x.attach_grad()
+    z.attach_grad()
+    with autograd.record():
+        a, b = nd.split(nd.concat(x * x * 3, z - c, dim=0), num_outputs=2, axis=0)
+        y = (a * b).sum()
+    symbol = autograd.get_symbol(y)
+    assert symbol.list_arguments() == ["var0", "var1", "var2"]
+    (found,) = symbol.eval(var0=x, var1=z, var2=c)
+    assert found.asscalar() == y.asscalar() == -2 * (3 + 12)
+    y.backward()  # the tape is as it was
+    assert x.grad.asnumpy().tolist() == [-12, -24]
+
+
+def test_get_symbol_of_compiled_blocks() -> None:
+    """A compiled block is taken apart; its parameters are variables."""
+    net = gluon.nn.Dense(2, in_units=3)
+    net.initialize()
+    net.hybridize()
+    with autograd.record():
+        y = net(nd.ones((1, 3))) * 2
+    symbol = autograd.get_symbol(y)
+    ops = [node.op.name for node in symbol.nodes() if node.op is not None]
+    assert ops == ["FullyConnected", "_mul_scalar"]
+    assert symbol.infer_shape(var0=(1, 3))[0] == [(1, 3), (2, 3), (2,)]
+
+
+def test_get_symbol_of_an_array_that_was_not_recorded() -> None:
+    assert autograd.get_symbol(nd.ones(1)).list_outputs() == ["var0"]
+
+
+def test_get_symbol_needs_operators_that_are_there_still() -> None:
+    class Double(autograd.Function):
+        def forward(self, *inputs: Any) -> Any:
+            return inputs[0] * 2
+
+        def backward(self, *output_gradients: Any) -> Any:
+            return output_gradients[0] * 2
+
+    x = nd.array([1])
+    x.attach_grad()
+    with autograd.record():
+        y, z = Double()(x), x * 2
+    with pytest.raises(MXNetError, match="'Double' was recorded, which is no operator"):
+        autograd.get_symbol(y)
+    z.backward()
+    with pytest.raises(MXNetError, match="are released"):
+        autograd.get_symbol(z)

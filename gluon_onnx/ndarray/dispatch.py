@@ -216,6 +216,7 @@ def call(
             places,
             getattr(function, "name", ""),
             lambda raw: wrap(raw, ctx),
+            function,
         )
         for i, a in enumerate(arrays):
             if differentiable(a._raw_dtype):

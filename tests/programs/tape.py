@@ -297,7 +297,7 @@ DIFFERENCES: dict[str, dict[str, object]] = {
     "Not available": {
         "autograd.get_symbol(x)": {"Symbol": ["var0"], "inputs": ["var0"]},
         "with autograd.record():\n    y = (x * 2 + z).sum()\nautograd.get_symbol(y).list_arguments()": {
-            "list": [{"text": "var0"}, {"text": "var2"}]
+            "list": [{"text": "var0"}, {"text": "var1"}]
         },
     },
     "Degenerate draws": {

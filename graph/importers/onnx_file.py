@@ -363,13 +363,8 @@ class _Check:
                 )
         if not t.HasField("raw_data"):
             name = _FIELDS.get(kind, "int32_data")
-            need = (
-                2 * count
-                if kind in _COMPLEX
-                else -(-count * kind.bitwidth // 8)
-                if kind.bitwidth < 8
-                else count
-            )
+            packed = kind != ir.DataType.STRING and kind.bitwidth < 8
+            need = -(-count * kind.bitwidth // 8) if packed else 2 * count if kind in _COMPLEX else count
             if need != len(getattr(t, name)):
                 self.fail(
                     f"{where} has the shape {shape} of {kind.name}, which is {need} numbers in {name}; "

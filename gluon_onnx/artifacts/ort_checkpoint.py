@@ -263,7 +263,12 @@ def as_ort_checkpoint(
     """The same in ONNX Runtime's form."""
     trainable = {p.name: arrays[p.name] for p in manifest.parameters if p.trainable}
     frozen = {p.name: arrays[p.name] for p in manifest.parameters if not p.trainable}
-    states = {p.name: [arrays[s] for s in p.states] for p in manifest.parameters if p.states}
+    states = {
+        p.name: [arrays[s] for s in p.states]
+        or [np.zeros(p.shape, p.dtype)]  # gradient descent has an unused one
+        for p in manifest.parameters
+        if p.trainable
+    }
     rest = {k: v for k, v in notes.items() if k != "step"}
     step, rate = int(notes["step"]), manifest.optimizer.learning_rate
-    return OrtCheckpoint(trainable, frozen, states if step else {}, step, rate, {_NOTES: json.dumps(rest)})
+    return OrtCheckpoint(trainable, frozen, states, step, rate, {_NOTES: json.dumps(rest)})

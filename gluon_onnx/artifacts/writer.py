@@ -115,11 +115,12 @@ def export(
     programs = made.programs(dynamic_batch)
     folder = os.fspath(path)
     os.makedirs(folder, exist_ok=True)
+    weights, states = made.weights(rule, settings)
     if flavor == "onnxruntime-training":
         from .ort_writer import write_ort_training
 
-        return write_ort_training(folder, made, programs, rule, settings)
-    weights, states = made.weights(rule, settings)
+        values = settings_of(rule, settings)
+        return write_ort_training(folder, source, programs, made.trainable, rule, values, weights, settings)
     return _written(folder, made, programs, rule, settings, weights, states)
 
 

@@ -85,7 +85,7 @@ def symbol_to_onnx(
             node.metadata_props["block"] = block
     model.metadata_props.update(form.metadata)
     if form.opset != OPSET:
-        _restamp(model, form.opset)
+        restamp(model, form.opset)
     return model
 
 
@@ -147,7 +147,7 @@ def _prepared(g: Builder, x: Tensor, dt: np.dtype[Any], name: str, form: Form) -
     return x if x.dt == dt else g.cast(x, dt)
 
 
-def _restamp(model: ir.Model, opset: int) -> None:
+def restamp(model: ir.Model, opset: int) -> None:
     """Declare the operators' version, if the form that the nodes have is valid in it."""
     if opset not in OPSETS:
         raise GraphError(f"opset: expected {OPSETS.start} to {OPSET}, got {opset}")

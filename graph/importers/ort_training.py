@@ -165,7 +165,12 @@ def read_models(training: Source, evaluation: Source | None, parameters: Sequenc
         raise FormatError(
             f"{os.fspath(training)}: not a training model of ONNX Runtime: it has no inputs ...{BUFFER} or no loss"
         )
-    forward = _program(model, os.fspath(training), outputs, parameters)
+    changes = {
+        n.input[0]: n.input[1]
+        for n in model.graph.node
+        if n.op_type == "InPlaceAccumulatorV2" and n.input[0] in parameters
+    }
+    forward = _program(model, os.fspath(training), outputs, parameters, changes)
     other = model if evaluation is None else onnx.load(os.fspath(evaluation))
     wanted = [v.name for v in other.graph.output if not v.name.endswith(DONE)]
     scored = _program(_evaluating(other), os.fspath(evaluation or training), wanted, parameters)
@@ -175,9 +180,21 @@ def read_models(training: Source, evaluation: Source | None, parameters: Sequenc
     )
 
 
-def _program(model: onnx.ModelProto, name: str, outputs: Sequence[str], parameters: Sequence[str]) -> Program:
-    """The part of a model that its outputs need; data comes first, parameters last."""
-    kept = _needed(model, outputs)
+def _program(
+    model: onnx.ModelProto,
+    name: str,
+    outputs: Sequence[str],
+    parameters: Sequence[str],
+    changes: Mapping[str, str] | None = None,
+) -> Program:
+    """The part of a model that its outputs need; data comes first, parameters last.
+
+    Parameters
+    ----------
+    changes : what is added to parameters that are no learnt ones, by parameter.
+    """
+    changes = changes or {}
+    kept = _needed(model, [*outputs, *changes.values()])
     missing = []
     for node in kept.graph.node:
         foreign = plain_domain(node.domain) or node.op_type in (
@@ -217,6 +234,8 @@ def _program(model: onnx.ModelProto, name: str, outputs: Sequence[str], paramete
             found = _FOREIGN[node.op_type](g, operands, {**attributes, "outputs": len(node.output)})
         results = found if isinstance(found, tuple) else (found,)
         values.update(zip(node.output, results, strict=False))
+    for n, change in changes.items():
+        g.update(values[n], values[n] + values[change])
     states = [str(s.name) for s in g.updates]
     return finish(g, [values[n] for n in outputs], names=[*outputs, *(renewed_name(s) for s in states)])
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .builder import Builder, Tensor
-from .dims import prod
+from .dims import is_static, prod
 from .errors import GraphError, NeedsStaticShape
 
 __all__ = ["block_factors", "enlarge", "multiply_axis", "resize_matrices"]
@@ -53,43 +53,67 @@ def block_factors(
 
 
 def resize_matrices(
-    attributes: Mapping[str, Any], x: Tensor, y: Tensor, scales: Tensor | None, sizes: Tensor | None
+    attributes: Mapping[str, Any],
+    x: Tensor,
+    y: Tensor,
+    scales: Tensor | None,
+    sizes: Tensor | None,
+    roi: Tensor | None = None,
 ) -> dict[int, Matrix]:
     """For each axis that a Resize changes, the matrix (results, elements) that it multiplies with.
+
+    What it puts in place of elements outside of the data (mode "tf_crop_and_resize") is added to that by the caller.
 
     Raises
     ------
     NeedsStaticShape : an axis has a symbolic size.
     GraphError : the way of resizing is not a fixed linear map, or not known.
     """
-    if attributes.get("antialias") or attributes.get("keep_aspect_ratio_policy", "stretch") != "stretch":
-        raise GraphError("ONNX Resize: antialias and keep_aspect_ratio_policy are not supported here")
+    if attributes.get("antialias"):
+        raise GraphError("ONNX Resize: antialias is not supported here")
     coordinates = attributes.get("coordinate_transformation_mode", "half_pixel")
-    if coordinates == "tf_crop_and_resize":
-        raise GraphError(
-            "ONNX Resize: coordinate_transformation_mode 'tf_crop_and_resize' is not supported here"
-        )
     axes = [a % x.ndim for a in attributes.get("axes") or range(x.ndim)]
+    crop = None
+    if coordinates == "tf_crop_and_resize":
+        if roi is None or roi.const is None:
+            raise GraphError("ONNX Resize: mode 'tf_crop_and_resize' is not supported here without a constant roi")
+        crop = roi.const.astype(np.float64).reshape(2, -1)
     given = (
         scales.const.reshape(-1)
         if scales is not None and scales.const is not None and scales.const.size
         else None
     )
+    if attributes.get("keep_aspect_ratio_policy", "stretch") != "stretch":
+        given = [_common_scale(attributes, x, axes, sizes)] * len(axes)
     result = {}
     for k, axis in enumerate(axes):
         n, m = x.dims[axis], y.dims[axis]
-        if n == m and (given is None or float(given[k]) == 1.0):
+        part = None if crop is None else (float(crop[0, k]), float(crop[1, k]))
+        if n == m and (given is None or float(given[k]) == 1.0) and part in (None, (0.0, 1.0)):
             continue
         if not isinstance(n, int) or not isinstance(m, int):
             raise NeedsStaticShape(f"ONNX Resize: axis {axis} has the symbolic size {n} or {m}")
         scale = float(given[k]) if given is not None else m / n
-        result[axis] = _matrix(n, m, scale, coordinates, attributes)
+        result[axis] = _matrix(n, m, scale, coordinates, attributes, part)
     return result
 
 
-def _places(n: int, m: int, scale: float, coordinates: str) -> Matrix:
+def _common_scale(
+    attributes: Mapping[str, Any], x: Tensor, axes: Sequence[int], sizes: Tensor | None
+) -> float:
+    """The scale of all axes where they keep their ratio."""
+    if sizes is None or sizes.const is None or not is_static([x.dims[a] for a in axes]):
+        raise NeedsStaticShape("ONNX Resize: keep_aspect_ratio_policy needs constant sizes of static axes")
+    ratios = [int(m) / int(x.dims[a]) for m, a in zip(sizes.const.reshape(-1), axes, strict=True)]
+    return min(ratios) if attributes["keep_aspect_ratio_policy"] == "not_larger" else max(ratios)
+
+
+def _places(n: int, m: int, scale: float, coordinates: str, crop: tuple[float, float] | None) -> Matrix:
     """Where the elements of the result lie on the axis of the data."""
     i = np.arange(m, dtype=np.float64)
+    if crop is not None:
+        begin, span = crop[0] * (n - 1), (crop[1] - crop[0]) * (n - 1)
+        return begin + (i * span / (m - 1) if m > 1 else i + span / 2)
     if coordinates == "asymmetric":
         return i / scale
     if coordinates == "align_corners":
@@ -103,10 +127,25 @@ def _places(n: int, m: int, scale: float, coordinates: str) -> Matrix:
     return places
 
 
-def _matrix(n: int, m: int, scale: float, coordinates: str, attributes: Mapping[str, Any]) -> Matrix:
-    places, mode = _places(n, m, scale, coordinates), attributes.get("mode", "nearest")
-    rows = np.arange(m)
-    matrix = np.zeros((m, n))
+def _matrix(
+    n: int,
+    m: int,
+    scale: float,
+    coordinates: str,
+    attributes: Mapping[str, Any],
+    crop: tuple[float, float] | None = None,
+) -> Matrix:
+    places = _places(n, m, scale, coordinates, crop)
+    matrix = _weights(n, places, attributes)
+    if crop is not None:
+        matrix[(places < 0) | (places > n - 1)] = 0.0
+    return matrix
+
+
+def _weights(n: int, places: Matrix, attributes: Mapping[str, Any]) -> Matrix:
+    """The weights of the elements of an axis in values at `places`."""
+    mode, rows = attributes.get("mode", "nearest"), np.arange(len(places))
+    matrix = np.zeros((len(places), n))
     if mode == "nearest":
         matrix[rows, np.clip(_rounded(places, attributes), 0, n - 1)] = 1.0
         return matrix

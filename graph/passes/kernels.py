@@ -384,13 +384,19 @@ def _resize(
     scales: Tensor | None = None,
     sizes: Tensor | None = None,
 ) -> Tensor:
-    """Repeated elements by broadcasting, everything else by a matrix for each axis."""
+    """Repeated elements by broadcasting, everything else by a matrix for each axis (smoothing is left as it is)."""
+    if a.get("antialias"):
+        return g.op("Resize", x, roi, scales, sizes, **a)
     factors = block_factors(a, scales, sizes)
     if factors is None:
         y = g.op("Resize", g.cast(x, np.float32), roi, scales, sizes, **a)
-        for axis, matrix in resize_matrices(a, x, y, scales, sizes).items():
+        inside = np.ones([1] * x.ndim)
+        for axis, matrix in resize_matrices(a, x, y, scales, sizes, roi).items():
             x = multiply_axis(g, x, axis, matrix)
-        return x
+            rows = matrix.any(axis=1).reshape([-1 if i == axis else 1 for i in range(x.ndim)])
+            inside = inside * rows
+        outside = (1.0 - inside) * float(a.get("extrapolation_value", 0.0))
+        return x + outside.astype(x.dt) if outside.any() else x
     pairs = list(zip(x.dims, factors, strict=True))
     wide = g.reshape(x, [v for d, _ in pairs for v in (d, 1)])
     wide = g.expand(wide, [v for pair in pairs for v in pair])

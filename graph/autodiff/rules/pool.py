@@ -15,6 +15,7 @@ from ...windows import Window, pad_spatial, window_of
 from ..engine import Gradient, attribute, rule, tensor
 from .conv import attributes_of, data_gradient
 from .indexing import scatter
+from .resize import antialiased
 
 
 def _plain(window: Window, sizes: Sequence[DimLike]) -> bool:
@@ -171,6 +172,9 @@ def resize(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
     if factors is not None and factors[:2] == [1, 1] and len(factors) > 2:
         kernel = factors[2:]
         return g.op("AveragePool", dy, kernel_shape=kernel, strides=kernel) * float(np.prod(kernel))
-    for axis, matrix in resize_matrices(attributes, x, dy, scales, sizes).items():
+    if attributes.get("antialias"):
+        return antialiased(g, attributes, x, dy, scales)
+    roi = None if n.inputs[1] is None else tensor(n.inputs[1])
+    for axis, matrix in resize_matrices(attributes, x, dy, scales, sizes, roi).items():
         dy = multiply_axis(g, dy, axis, matrix.T)
     return dy

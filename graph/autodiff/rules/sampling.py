@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,7 +10,6 @@ import onnx_ir as ir
 
 from ...builder import Builder, Tensor
 from ...dims import DimLike, prod
-from ...errors import NotDifferentiableError
 from ...interpolation import bilinear, image_starts, pixels
 from ...ranges import numbers
 from ...windows import Window, window_of
@@ -26,22 +26,98 @@ def _unscaled(g: Builder, place: Tensor, size: DimLike, corners: bool) -> Tensor
     return ((place + 1.0) * extent - 1.0) * 0.5
 
 
+def _reflected(g: Builder, place: Tensor, low: float, high: Tensor) -> Tensor:
+    """Places outside of an axis thrown back at its ends, as often as it takes."""
+    span = g.op("Max", high - low, 1e-9)
+    turns = (place - low) / (span * 2.0)
+    there = (turns - g.op("Floor", turns)) * (span * 2.0)
+    return span - g.op("Abs", there - span) + low
+
+
+def _inside(g: Builder, there: Tensor, size: DimLike, padding: str, corners: bool) -> tuple[Tensor, Tensor | None]:
+    """Whole places (floating) moved inside of an axis as int64, and which lie inside (None: their value counts)."""
+    last = g.cast(g.dim(size - 1), there.dt)
+    counted = None
+    if padding == "reflection":
+        low = 0.0 if corners else -0.5
+        there = g.op("Round", _reflected(g, there, low, last - low))
+    elif padding == "zeros":
+        counted = g.op("And", g.op("GreaterOrEqual", there, 0.0), g.op("LessOrEqual", there, last))
+    return g.cast(g.op("Min", g.op("Max", there, 0.0), last), np.int64), counted
+
+
+def _cubic(g: Builder, part: Tensor) -> list[Tensor]:
+    """Keys' weights (a = -0.75) of the four elements around a place that lies `part` behind the second."""
+    a, found = -0.75, []
+    for distance in (part + 1.0, part, 1.0 - part, 2.0 - part):
+        square = distance * distance
+        if distance is part or len(found) == 2:
+            found.append((distance * (a + 2) - (a + 3)) * square + 1.0)
+        else:
+            found.append(((distance * a - 5 * a) * distance + 8 * a) * distance - 4 * a)
+    return found
+
+
+def _elements(
+    g: Builder, place: Tensor, size: DimLike, mode: str, padding: str, corners: bool
+) -> list[tuple[Tensor, Tensor | None]]:
+    """The elements of an axis that the value at each place is made of: positions, and weights (None: one)."""
+    last = g.cast(g.dim(size - 1), place.dt)
+    if mode == "nearest":
+        place = g.op("Round", place)
+    if padding == "border":
+        place = g.op("Min", g.op("Max", place, 0.0), last)
+    elif padding == "reflection":
+        low = 0.0 if corners else -0.5
+        place = _reflected(g, place, low, last - low)
+    if mode == "nearest":
+        parts: list[tuple[Tensor, Tensor | None]] = [(g.op("Round", place), None)]
+    else:
+        below = g.op("Floor", place)
+        part = place - below
+        weights = _cubic(g, part) if mode == "cubic" else [1.0 - part, part]
+        first = -1.0 if mode == "cubic" else 0.0
+        parts = [(below + (first + k), w) for k, w in enumerate(weights)]
+    found: list[tuple[Tensor, Tensor | None]] = []
+    for there, weight in parts:
+        position, counted = _inside(g, there, size, padding, corners)
+        if counted is not None:
+            mask = g.cast(counted, place.dt)
+            weight = mask if weight is None else weight * mask
+        found.append((position, weight))
+    return found
+
+
+def _sampled(g: Builder, images: Tensor, grid: Tensor, mode: str, padding: str, corners: bool) -> Tensor:
+    """The values of images of any rank at the places of a grid."""
+    batch, channels, *sizes = images.dims
+    rank = len(sizes)
+    rows = g.reshape(g.transpose(images, [0, *range(2, rank + 2), 1]), (prod((batch, *sizes)), channels))
+    starts = g.reshape(numbers(g, batch) * g.dim(prod(sizes)), (batch, *(1,) * rank))
+    axes = []
+    for k, size in enumerate(sizes):
+        part = g.squeeze(g.slice(grid, [rank + 1], [rank - 1 - k], [rank - k]), rank + 1)
+        axes.append(_elements(g, _unscaled(g, part, size, corners), size, mode, padding, corners))
+    total: Tensor | None = None
+    for chosen in itertools.product(*axes):
+        place, weight = starts, None
+        for k, (position, w) in enumerate(chosen):
+            place = place + position * g.dim(prod(sizes[k + 1 :]))
+            weight = w if weight is None else weight if w is None else weight * w
+        value = g.op("Gather", rows, place, axis=0)
+        value = value if weight is None else value * g.unsqueeze(weight, weight.ndim)
+        total = value if total is None else total + value
+    assert total is not None
+    return g.transpose(total, [0, rank + 1, *range(1, rank + 1)])
+
+
 @rule("GridSample")
 def grid_sample(g: Builder, n: ir.Node, dy: Tensor) -> Sequence[Gradient]:
-    """That of four gathered neighbours and their weights."""
+    """That of gathered neighbours and their weights."""
     mode, padding = attribute(n, "mode", "linear"), attribute(n, "padding_mode", "zeros")
-    if (
-        mode not in ("linear", "bilinear")
-        or padding not in ("zeros", "border")
-        or tensor(n.inputs[0]).ndim != 4
-    ):
-        raise NotDifferentiableError(
-            "no gradient rule for the ONNX operator 'GridSample' unless it samples images linearly, with zeros or "
-            f"the border around them; got mode {mode!r}, padding_mode {padding!r}"
-        )
     corners = bool(attribute(n, "align_corners", 0))
 
-    def expand(b: Builder, images: Tensor, grid: Tensor) -> Tensor:
+    def bilinear_images(b: Builder, images: Tensor, grid: Tensor) -> Tensor:
         sizes = images.dims[2:]
         places = []
         for k, size in ((1, sizes[0]), (0, sizes[1])):
@@ -54,7 +130,9 @@ def grid_sample(g: Builder, n: ir.Node, dy: Tensor) -> Sequence[Gradient]:
         values = bilinear(b, pixels(b, images), image_starts(b, images, 3), sizes, *places)
         return b.transpose(values, [0, 3, 1, 2])
 
-    return through(g, n, expand, dy)
+    if mode == "linear" and padding in ("zeros", "border") and tensor(n.inputs[0]).ndim == 4:
+        return through(g, n, bilinear_images, dy)
+    return through(g, n, lambda b, x, grid: _sampled(b, x, grid, mode, padding, corners), dy)
 
 
 def _places(g: Builder, window: Window, offset: Tensor, axis: int) -> Tensor:

@@ -53,6 +53,8 @@ class ExternalData:
             data = self._maps[location] = self._open(tensor, location)
         offset = self._number(tensor, entries, "offset", 0)
         kind = ir.DataType(tensor.data_type)
+        if kind == ir.DataType.STRING:
+            self.fail(tensor, "holds texts, which cannot be external data")
         size = -(-count * kind.bitwidth // 8)
         length = self._number(tensor, entries, "length", size)
         if length != size:

@@ -68,6 +68,13 @@ class _AnyParameter(Mapping[str, Param]):
         return len(self._known)
 
 
+class _Attribute(Param):
+    """A parameter whose errors say themselves what is wrong with it."""
+
+    def parse(self, value: Any) -> Any:
+        return self._parse(value)
+
+
 def _param(name: str, kind: int | None) -> Param:
     def parse(value: Any) -> str:
         text = str(value)
@@ -80,16 +87,19 @@ def _param(name: str, kind: int | None) -> Param:
         return text
 
     what = onnx.AttributeProto.AttributeType.Name(kind).lower() if kind else "any attribute"
-    return Param(name, what, parse, None, False, False)
+    return _Attribute(name, what, parse, None, False, False)
 
 
 def _hidden(name: str) -> Param:
     def parse(value: Any) -> str:
         text = str(value)
-        _HIDDEN_CHECKS[name](json.loads(text))
+        try:
+            _HIDDEN_CHECKS[name](json.loads(text))
+        except (ValueError, RecursionError) as e:
+            raise AttributeParseError(f"attribute {name!r}: expected JSON of its form, got {text[:80]!r}") from e
         return text
 
-    return Param(name, "JSON", parse, None, False, False)
+    return _Attribute(name, "JSON", parse, None, False, False)
 
 
 def _expect(condition: bool) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from .model_file import add_model_arguments, choose_file, open_path, parse_inputs
 from .outcome import CommandError, ExitCode
-from .tables import Facts, Grid, Report, emit
+from .tables import Facts, Grid, Report, counted, emit
 
 if TYPE_CHECKING:
     import onnx
@@ -183,7 +183,7 @@ def report(name: str, provider: str, found: Findings) -> Report:
     rows: list[tuple[str, object]] = [("result", verdicts[found.code])]
     if coverage is not None:
         share = f"{coverage:.1%}" if coverage in (0, 1) else f"{min(max(coverage, 0.001), 0.999):.1%}"
-        rows.append(("coverage", f"{share} of {found.nodes} nodes can be converted and run"))
+        rows.append(("coverage", f"{share} of {counted(found.nodes, 'node')} can be converted and run"))
     if unsupported:
         rows.append(("not supported", ", ".join(unsupported)))
     rows.append(("checked", ", ".join(found.tried)))
@@ -192,5 +192,5 @@ def report(name: str, provider: str, found: Findings) -> Report:
         cells = [(p.kind, p.node, p.operator, p.message) for p in found.problems]
         headers = ("problem", "node", "operator", "message")
         marked = [p.unsupported for p in found.problems]
-        parts.append(Grid(headers, cells, (), marked, f"{len(found.problems)} problems"))
+        parts.append(Grid(headers, cells, (), marked, counted(len(found.problems), "problem")))
     return Report(name, data, [*parts, *(f"note: {note}" for note in found.notes)])

@@ -194,7 +194,7 @@ class _SymbolCheck:
         bad = {problem.node for problem in self.found.problems}
         tried = 0
         for node in self.graph.whole.nodes():
-            if node.op is None or node.name in bad:
+            if node.op is None or node.bodies or node.name in bad:
                 continue
             shapes = [
                 shape

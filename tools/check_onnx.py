@@ -10,12 +10,13 @@ import onnx
 
 from ..graph.builder import IR_VERSION, OPSET
 from ..graph.errors import GraphError, UnsupportedOperatorError
-from ..graph.importers.onnx import read_onnx as import_onnx
+from ..graph.importers.onnx import import_onnx
 from .check import Findings, Problem, check_kernels
 from .kernels import DOMAINS, plain_name, since_version, table
 from .model_file import ModelFile
 from .onnx_file import read_onnx
 from .outcome import CommandError
+from .tables import counted
 
 __all__ = ["check_model"]
 
@@ -122,7 +123,7 @@ def _check_versions(
         if since is not None and since > opset:
             newer[node.op_type, since] += 1
     for (name, since), count in sorted(newer.items()):
-        text = f"{count} nodes are in the form that {name} has since opset {since}"
+        text = f"{counted(count, 'node')} in the form that {name} has since opset {since}"
         found.problems.append(Problem("opset", "", name, text))
     if not newer:
         found.notes.append(f"declares opset {version}, but uses nothing that is newer than {opset}")

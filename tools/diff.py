@@ -13,7 +13,7 @@ import numpy as np
 
 from .model_file import Layer, ModelFile, Parameter, Tensor, open_path, parse_inputs
 from .outcome import CommandError, ExitCode
-from .tables import Facts, Grid, Report, add_format_argument, emit, shape_text
+from .tables import Facts, Grid, Report, add_format_argument, counted, emit, shape_text
 from .weights import in_double
 
 __all__ = ["Change", "WeightChange", "add_arguments", "compare_graphs", "compare_weights", "run"]
@@ -331,7 +331,9 @@ def report(
     ):
         if rows:
             cells = [(c.part, c.where, *("-" if v is None else v for v in (c.first, c.second))) for c in rows]
-            parts.append(Grid(("part", "name", "A", "B"), cells, title=f"{title}: {len(rows)} differences"))
+            parts.append(
+                Grid(("part", "name", "A", "B"), cells, title=f"{title}: {counted(len(rows), 'difference')}")
+            )
     if weights:
         numbers = ("largest difference", "relative", "elements")
         lines = [
@@ -350,7 +352,7 @@ def report(
                 ("name", "what", "A", "B", *numbers),
                 lines,
                 numbers,
-                title=f"Weights: {len(weights)} differences",
+                title=f"Weights: {counted(len(weights), 'difference')}",
             )
         )
     if not (changes or weights):

@@ -200,7 +200,9 @@ def cut_symbol(symbol: Symbol, starts: Sequence[str], stops: Sequence[str]) -> S
 
     heads = [entries[name] for name in stops]
     for node in _needed(heads, set(replaced)):
-        copies[node] = Node(node.op, node.name, dict(node.attrs), [moved(entry) for entry in node.inputs])
+        copies[node] = Node(
+            node.op, node.name, dict(node.attrs), [moved(entry) for entry in node.inputs], node.bodies
+        )
     result = Symbol([moved(entry) for entry in heads])
     idle = [name for name in starts if entries[name] not in used]
     if idle:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..graph.errors import AttributeParseError, ShapeError, UnsupportedOperatorError
-from ..graph.importers.symbol_json import RawGraph, load_json, parse_symbol_json
+from ..graph.importers.symbol_json import RawGraph, RawNode, load_json, parse_symbol_json
 from ..graph.infer import infer_shapes, infer_types
 from ..graph.ops.registry import find
 from ..graph.symbol import Symbol
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
     from ..graph.symbol import Entry, Node
 
 __all__ = ["find_faults", "read_symbol"]
+
+_VERSION = {"mxnet_version": ["int", 10901]}
 
 
 @dataclass
@@ -152,26 +153,58 @@ def _infer(
 
 
 def find_faults(raw: RawGraph) -> dict[int, Fault]:
-    """All nodes of a graph that cannot be read, by number."""
+    """All nodes of a graph that cannot be read, by number; a loop or branch cannot if a node of its bodies cannot."""
     faults: dict[int, Fault] = {}
     for number, node in enumerate(raw.nodes):
-        if node.op is None:
-            continue
-        try:
-            op = find(node.op, node.name)
-            unknown = [k for k in node.attrs if k not in op.params and not re.fullmatch("__.*__", k)]
-            if unknown:
-                raise AttributeParseError(
-                    f"operator {op.name} has no parameter {unknown[0]!r}; it has {', '.join(op.params)}"
-                )
-            op.parse({k: v for k, v in node.attrs.items() if k in op.params})
-        except UnsupportedOperatorError as error:
-            near = f"; nearest names: {', '.join(error.hints)}" if error.hints else ""
-            text = f"not supported: operator {node.op!r} (node {node.name!r}){near}"
-            faults[number] = Fault(node.name, node.op, text, True)
-        except AttributeParseError as error:
-            faults[number] = Fault(node.name, node.op, f"node {number} {node.name!r}: {error}", False)
+        fault = _fault(node, number)
+        inner = [found for body in node.subgraphs for found in find_faults(body).values()]
+        if fault is None and inner:
+            text = "; ".join(found.message for found in inner)
+            fault = Fault(
+                node.name, node.op or "", f"in a body of {node.name!r}: {text}", inner[0].unsupported
+            )
+        if fault is not None:
+            faults[number] = fault
     return faults
+
+
+def _fault(node: RawNode, number: int) -> Fault | None:
+    """What is wrong with a node, its bodies aside."""
+    if node.op is None:
+        return None
+    try:
+        op = find(node.op, node.name)
+        unknown = op.unknown(node.attrs)
+        if unknown and op.params:  # MXNet does not look at the attributes of operators without parameters
+            raise AttributeParseError(
+                f"operator {op.name} has no parameter {unknown[0]!r}; it has {', '.join(op.params)}"
+            )
+        op.parse({k: v for k, v in node.attrs.items() if k in op.params})
+    except UnsupportedOperatorError as error:
+        near = f"; nearest names: {', '.join(error.hints)}" if error.hints else ""
+        text = f"not supported: operator {node.op!r} (node {node.name!r}){near}"
+        return Fault(node.name, node.op, text, True)
+    except AttributeParseError as error:
+        return Fault(node.name, node.op, f"node {number} {node.name!r}: {error}", False)
+    return None
+
+
+def _document(raw: RawGraph) -> dict[str, object]:
+    """The JSON form of a graph, as MXNet 1.9.1 has it: a graph that was read has been upgraded."""
+    items = [_item(node, [list(entry) for entry in node.inputs]) for node in raw.nodes]
+    return {"nodes": items, "heads": [list(entry) for entry in raw.heads], "attrs": _VERSION}
+
+
+def _item(node: RawNode, inputs: list[list[int]]) -> dict[str, object]:
+    item: dict[str, object] = {
+        "op": node.op or "null",
+        "name": node.name,
+        "attrs": node.attrs,
+        "inputs": inputs,
+    }
+    if node.subgraphs:
+        item["subgraphs"] = [_document(body) for body in node.subgraphs]
+    return item
 
 
 def load_graph(raw: RawGraph, faults: Mapping[int, Fault], source: str) -> Graph:
@@ -186,8 +219,8 @@ def load_graph(raw: RawGraph, faults: Mapping[int, Fault], source: str) -> Graph
     for number, node in enumerate(raw.nodes):
         if number not in faults:
             kept.append(len(items))
-            inputs = [list(place.get(entry, (kept[entry[0]], entry[1]))) for entry in node.inputs]
-            items.append({"op": node.op or "null", "name": node.name, "attrs": node.attrs, "inputs": inputs})
+            inputs = [list(place.get((n, i), (kept[n] or 0, i))) for n, i in node.inputs]
+            items.append(_item(node, inputs))
             continue
         kept.append(None)
         for entry in sorted(entry for entry in read if entry[0] == number):
@@ -197,11 +230,7 @@ def load_graph(raw: RawGraph, faults: Mapping[int, Fault], source: str) -> Graph
             taken.add(name)
             place[entry] = (len(items), 0)
             items.append({"op": "null", "name": name, "inputs": []})
-    document = {
-        "nodes": items,
-        "heads": [[k, 0] for k in range(len(items))],
-        "attrs": {"mxnet_version": ["int", 10901]},  # it has been upgraded already
-    }
+    document = {"nodes": items, "heads": [[k, 0] for k in range(len(items))], "attrs": _VERSION}
     whole = load_json(json.dumps(document), source)
     order = whole.nodes()
     moved = [place.get(entry, (kept[entry[0]], entry[1])) for entry in raw.heads]

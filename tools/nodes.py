@@ -10,7 +10,7 @@ from typing import Any
 from .macs import layer_macs
 from .model_file import Layer, ModelFile, add_model_arguments, compiled, open_model, require_supported
 from .outcome import CommandError, ExitCode
-from .tables import Grid, Report, count_text, emit, shape_text
+from .tables import Grid, Report, count_text, counted, emit, shape_text
 
 __all__ = ["add_arguments", "in_block", "own_parameters", "run"]
 
@@ -101,8 +101,9 @@ def report(rows: list[dict[str, Any]], model: ModelFile, form: str) -> Report:
     ]
     counts = [found["macs"] for found in rows]
     known = [count for count in counts if count is not None]
-    total = f"{len(rows)} of {len(model.layers)} nodes, {count_text(sum(known))} multiply-accumulates" + (
-        "" if len(known) == len(counts) else ", not counting those of unknown shape"
+    total = (
+        f"{len(rows)} of {counted(len(model.layers), 'node')}, {count_text(sum(known))} multiply-accumulates"
+        + ("" if len(known) == len(counts) else ", not counting those of unknown shape")
     )
     title = f"Nodes of {model.path}" if form == "html" else ""
     return Report(title, rows, [Grid(headers, cells, numeric), total, *(f"note: {n}" for n in model.notes)])

@@ -18,6 +18,7 @@ from onnx import helper, numpy_helper
 from .model_file import Layer, ModelFile, Parameter, Tensor, ask, check_names, onnx_tensor, type_name
 from .outcome import CommandError
 from .parameter_file import pieces
+from .tables import counted
 
 __all__ = ["operator_name", "read_onnx"]
 
@@ -44,7 +45,7 @@ def read_onnx(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> ModelFile:
         raise CommandError(f"{path}: not an ONNX model: a name in it is not UTF-8")
     model = ModelFile(path, f"ONNX, IR version {proto.ir_version}", {}, proto=proto)
     if proto.functions:
-        model.notes.append(f"{len(proto.functions)} functions of the model are written out")
+        model.notes.append(f"written out: {counted(len(proto.functions), 'function')} of the model")
         proto = model.proto = onnx.inliner.inline_local_functions(proto)
     graph = proto.graph
     model.parameters = {
@@ -261,7 +262,7 @@ def attribute_text(attribute: onnx.AttributeProto) -> str:
             else f"{len(items)} items"
         )
     if isinstance(value, onnx.GraphProto):
-        return f"graph of {len(value.node)} nodes #{crc32(value.SerializeToString(deterministic=True)):08x}"
+        return f"graph of {counted(len(value.node), 'node')} #{crc32(value.SerializeToString(deterministic=True)):08x}"
     return type(value).__name__.removesuffix("Proto").lower()
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from .macs import activation_peak, layer_macs, total_macs
 from .model_file import ModelFile, Tensor, add_model_arguments, open_model, require_supported
 from .outcome import ExitCode
-from .tables import Facts, Grid, Report, count_text, emit, shape_text, size_text
+from .tables import Facts, Grid, Report, count_text, counted, emit, shape_text, size_text
 
 __all__ = ["add_arguments", "run", "summarize"]
 
@@ -69,7 +69,7 @@ def report(facts: dict[str, Any]) -> Report:
         rows.append(
             ("opsets", ", ".join(f"{domain} {version}" for domain, version in facts["opsets"].items()))
         )
-    text = f"{stored['elements']:,} in {stored['arrays']} arrays"
+    text = f"{stored['elements']:,} in {counted(stored['arrays'], 'array')}"
     if stored["arrays"]:
         text += f" of {', '.join(stored['dtypes'])}, {size_text(stored['bytes'])}"
     if facts["parameters_file"] and facts["parameters_file"] != facts["file"]:
@@ -99,5 +99,5 @@ def report(facts: dict[str, Any]) -> Report:
             for name, count in facts["operators"].items()
         ]  # fmt: skip
         headers = ("operator", "count", "MACs", "share")
-        parts.append(Grid(headers, grid, headers[1:], title=f"{facts['nodes']} nodes"))
+        parts.append(Grid(headers, grid, headers[1:], title=counted(facts["nodes"], "node")))
     return Report(facts["file"], facts, parts)

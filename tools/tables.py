@@ -17,6 +17,7 @@ __all__ = [
     "Report",
     "add_format_argument",
     "count_text",
+    "counted",
     "emit",
     "open_console",
     "print_json",
@@ -193,6 +194,11 @@ def size_text(count: int) -> str:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
         size /= 1024
     return f"{size:.1f} GiB"
+
+
+def counted(count: int, noun: str) -> str:
+    """``1 node``, ``2 nodes``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def count_text(count: int | None) -> str:

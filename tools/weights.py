@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from .model_file import Parameter, add_model_arguments, compiled, open_model
 from .outcome import CommandError, ExitCode
-from .tables import Grid, Report, count_text, emit, shape_text
+from .tables import Grid, Report, count_text, counted, emit, shape_text
 
 __all__ = ["Statistics", "add_arguments", "in_double", "run", "statistics"]
 
@@ -85,8 +85,9 @@ def run(args: argparse.Namespace) -> ExitCode:
         ("name", "dtype", "shape", *numbers, "remark"), cells, numbers, [row.not_finite > 0 for row in rows]
     )
     bad = sum(row.not_finite > 0 for row in rows)
-    total = f"{len(rows)} arrays, {count_text(sum(math.prod(row.shape) for row in rows))} elements" + (
-        f", {bad} with NaN or infinity" if bad else ""
+    total = (
+        f"{counted(len(rows), 'array')}, {count_text(sum(math.prod(row.shape) for row in rows))} elements"
+        + (f", {bad} with NaN or infinity" if bad else "")
     )
     title = f"Weights of {model.params_path or model.path}" if args.format == "html" else ""
     emit(Report(title, data, [grid, total]), args.format)

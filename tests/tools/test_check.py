@@ -127,10 +127,10 @@ def test_opsets_of_a_symbol(opset: int, code: int, capsys: pytest.CaptureFixture
 def test_opsets_of_onnx(capsys: pytest.CaptureFixture[str]) -> None:
     found = answer(capsys, "check", ONNX, "--opset", "21", code=1)
     assert [problem["message"] for problem in found["problems"]] == [
-        "1 nodes are in the form that AveragePool has since opset 22",
-        "2 nodes are in the form that Conv has since opset 22",
-        "1 nodes are in the form that MaxPool has since opset 22",
-        "1 nodes are in the form that Reshape has since opset 25",
+        "1 node in the form that AveragePool has since opset 22",
+        "2 nodes in the form that Conv has since opset 22",
+        "1 node in the form that MaxPool has since opset 22",
+        "1 node in the form that Reshape has since opset 25",
     ]
     found = answer(capsys, "check", ONNX, "--opset", "25")
     assert found["notes"] == ["declares opset 26, but uses nothing that is newer than 25"]

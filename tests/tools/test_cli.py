@@ -127,29 +127,24 @@ def test_help_imports_nothing_heavy() -> None:
 
 MEASURE = """
 import sys, time
-start = time.perf_counter()
 from gluon_onnx.tools import cli
 code = cli.main(sys.argv[1:])
-print(code, time.perf_counter() - start, file=sys.stderr)
+print(code, time.process_time(), file=sys.stderr)
 """
 
 
 @pytest.mark.parametrize("kind", ["symbol", "onnx"])
 def test_a_model_of_five_hundred_nodes_opens_quickly(kind: str, tmp_path: Path) -> None:
+    """Time of the processor from the start of the process, which does not depend on what else the machine does."""
     path = tmp_path / ("net.onnx" if kind == "onnx" else "net-symbol.json")
     (write_onnx_chain if kind == "onnx" else write_symbol_chain)(path, 500)
-    times = []
-    for _ in range(3):
-        done = subprocess.run(
-            [sys.executable, "-c", MEASURE, "nodes", str(path), "--input", "data:1x4x16x16", "--format", "json"],
-            cwd=ROOT, capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        code, seconds = done.stderr.split()
-        assert code == "0" and done.stdout.count('"operator"') == 500
-        times.append(float(seconds))
-        if times[-1] < 2:
-            break
-    assert min(times) < 2
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURE, "nodes", str(path), "--input", "data:1x4x16x16", "--format", "json"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    code, seconds = done.stderr.split()
+    assert code == "0" and done.stdout.count('"operator"') == 500
+    assert float(seconds) < 2
 
 
 def write_symbol_chain(path: Path, count: int) -> None:

@@ -96,7 +96,7 @@ def test_summary_as_text(symbol: Path, capsys: pytest.CaptureFixture[str]) -> No
         "input data float32 (2, 4)",
         "output fc_output float32 (2, 3)",
         "",
-        "1 nodes",
+        "1 node",
         "operator count MACs share",
         "FullyConnected 1 24 100.0%",
     ]

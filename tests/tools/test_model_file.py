@@ -405,7 +405,7 @@ def test_functions_of_a_model_are_written_out(tmp_path: Path) -> None:
     )
     model = open_path(tmp_path / "f.onnx")
     assert [layer.operator for layer in model.layers] == ["Add"]
-    assert model.notes == ["1 functions of the model are written out"]
+    assert model.notes == ["written out: 1 function of the model"]
 
 
 def test_parameters_of_other_files_than_symbols_are_refused() -> None:
@@ -419,3 +419,20 @@ def test_the_small_model_is_the_same_in_both_forms() -> None:
     assert {n: p.shape for n, p in first.parameters.items()}.items() <= {
         n: p.shape for n, p in second.parameters.items()
     }.items()
+
+
+@pytest.mark.parametrize("version", ["1.3.1", "1.6.0", "1.9.1"])
+def test_loops_keep_their_bodies(version: str, tmp_path: Path) -> None:
+    path = MXNET / version / "foreach-symbol.json"
+    model = open_path(path, shapes={"x": (5, 2), "start": (2,)})
+    assert [layer.operator for layer in model.layers] == ["_foreach"]
+    assert [tensor.shape for tensor in model.outputs] == [(5, 2), (2,)]
+    document = json.loads(path.read_text(encoding="utf-8"))
+    for node in document["nodes"]:
+        for body in node.get("subgraphs", []):
+            next(inner for inner in body["nodes"] if inner["op"] == "relu")["op"] = "NoSuch"
+    other = tmp_path / "net-symbol.json"
+    other.write_text(json.dumps(document), encoding="utf-8")
+    (fault,) = open_path(other).faults
+    assert (fault.operator, fault.unsupported) == ("_foreach", True)
+    assert "not supported: operator 'NoSuch'" in fault.message

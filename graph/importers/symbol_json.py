@@ -254,8 +254,8 @@ def _operators(raw: RawGraph) -> dict[str, Operator]:
 
 
 def _check_node(node: Node, op: Operator, where: str) -> None:
-    unknown = [k for k in node.attrs if k not in op.params and not (k.startswith("__") and k.endswith("__"))]
-    if unknown and op.params:  # MXNet does not look at the attributes of operators without parameters
+    unknown = op.unknown(node.attrs)
+    if unknown:
         raise AttributeParseError(
             f"{where}: operator {op.name} has no parameter {unknown[0]!r}; it has {', '.join(op.params)}"
         )

@@ -11,7 +11,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -155,6 +155,15 @@ class Operator:
         if key is not None and len(self._parsed) < 1024:
             self._parsed[key] = attrs
         return attrs
+
+    def unknown(self, attributes: Iterable[str]) -> list[str]:
+        """Those of a node's attributes that are neither parameters nor hidden (``__note__``).
+
+        As in MXNet, operators without parameters leave all of them to the user.
+        """
+        if not self.params:
+            return []
+        return [k for k in attributes if k not in self.params and not (k.startswith("__") and k.endswith("__"))]
 
     def argument_names(self, attrs: Attrs, count: int | None = None) -> list[str]:
         """Names of the inputs present under `attrs`; `count` is the number of variadic inputs."""

@@ -458,9 +458,9 @@ WRONG = [
         id="all that are missing",
     ),
     pytest.param(
-        [X, call("relu", "y", 0, attrs={"slope": "1"})],
+        [X, call("SliceChannel", "y", 0, attrs={"num_outputs": "1", "slope": "1"})],
         AttributeParseError,
-        "f: node 1 'y': operator relu has no parameter 'slope'",
+        "f: node 1 'y': operator SliceChannel has no parameter 'slope'",
         id="unknown parameter",
     ),
     pytest.param(

@@ -15,7 +15,7 @@ from .builder import CUSTOM_DOMAIN, IR_VERSION, OPSET, Builder, Tensor
 from .errors import GraphError
 from .verify import checked
 
-__all__ = ["RANDOM_KEY", "Program", "bake", "finish", "random_key"]
+__all__ = ["RANDOM_KEY", "Program", "bake", "detach", "finish", "random_key"]
 
 RANDOM_KEY = "random_key"  # name of the input that stochastic operators draw from: uint32, shape (2,)
 
@@ -104,21 +104,25 @@ class Program:
         ----------
         least : size in bytes from which on a constant is large. In the model it is declared as external data.
         """
-        model = self.owned()
-        large: dict[str, np.ndarray[Any, Any]] = {}
-        for name, value in model.graph.initializers.items():
-            assert isinstance(value, Tensor) and value.const is not None
-            if value.const.nbytes >= least and value.const.dtype.kind in "fiub":
-                large[name] = value.const
-                value.const_value = ir.ExternalTensor(
-                    "memory",
-                    0,
-                    value.const.nbytes,
-                    ir.DataType.from_numpy(value.dt),
-                    shape=ir.Shape(value.const.shape),
-                    name=name,
-                )
-        return ir.serde.serialize_model(model), large
+        return detach(self.owned(), least)
+
+
+def detach(model: ir.Model, least: int) -> tuple[onnx.ModelProto, dict[str, np.ndarray[Any, Any]]]:
+    """A model made of a program, without its large constants; see `Program.detached`."""
+    large: dict[str, np.ndarray[Any, Any]] = {}
+    for name, value in model.graph.initializers.items():
+        assert isinstance(value, Tensor) and value.const is not None
+        if value.const.nbytes >= least and value.const.dtype.kind in "fiub":
+            large[name] = value.const
+            value.const_value = ir.ExternalTensor(
+                "memory",
+                0,
+                value.const.nbytes,
+                ir.DataType.from_numpy(value.dt),
+                shape=ir.Shape(value.const.shape),
+                name=name,
+            )
+    return ir.serde.serialize_model(model), large
 
 
 def _domains(node: ir.Node) -> dict[str, int]:

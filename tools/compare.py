@@ -229,11 +229,11 @@ def feeds_for(runnable: Runnable, first: Runnable, feeds: Sequence[Feed]) -> lis
 
 def evaluate(side: Side, feeds: Sequence[Feed], wanted: Sequence[Internal], seed: int) -> dict[str, Any]:
     """Outputs and wanted internals of one side by name."""
-    proto, names = side.runnable.model(specs_of(feeds), wanted, side.opset)
-    session = open_session(side.runnable, proto, side.settings)
+    model = side.runnable.model(specs_of(feeds), wanted, side.opset)
+    session = open_session(side.runnable, model, side.settings)
     found = dict(zip(session.output_names, run_session(session, arrays_of(feeds), seed), strict=True))
     labels = [*side.runnable.outputs, *(internal.name for internal in wanted)]
-    return {label: found[name] for label, name in zip(labels, names, strict=True)}
+    return {label: found[name] for label, name in zip(labels, model.names, strict=True)}
 
 
 def matches(a: Runnable, b: Runnable) -> list[tuple[Internal, Internal]]:

@@ -24,9 +24,8 @@ from .feeds import (
     specs_of,
 )
 from .isolate import add_isolate
-from .model_file import beside
 from .outcome import CommandError, ExitCode
-from .runnable import Internal, OnnxModel, Runnable, open_session, run_session
+from .runnable import Internal, OnnxModel, Prepared, Runnable, open_session, run_session
 from .tables import Facts, Grid, Report, add_format_argument, emit
 
 if TYPE_CHECKING:
@@ -123,14 +122,14 @@ def to_onnx(runnable: Runnable, feeds: Sequence[Feed], args: argparse.Namespace)
     from ..gluon.export import ExportDiffers, export_block
     from ..graph.errors import GraphError, UnsupportedOperatorError
 
-    params = None if isinstance(runnable, OnnxModel) else args.params or beside(args.symbol)
+    params = runnable.file.params_path
     names = [tensor.name for tensor in runnable.inputs]
-    block = SymbolBlock.imports(runnable.path, names, params, ignore_extra=True)
     options = export_options(runnable, feeds, args)
     examples = [feed.value for feed in feeds]
     if args.input_dtype is not None and feeds[0].source.startswith("random"):
         examples[0] = np.floor(examples[0] * 256)  # the network still gets its own type
     try:
+        block = SymbolBlock.imports(runnable.path, names, params, ignore_extra=True)
         written = export_block(
             block, str(args.output), inputs=[ndarray.array(x, dtype=x.dtype) for x in examples], **options
         )
@@ -142,7 +141,10 @@ def to_onnx(runnable: Runnable, feeds: Sequence[Feed], args: argparse.Namespace)
         unsupported = "opset" in str(error) or "quantization" in str(error)
         code = ExitCode.UNSUPPORTED if unsupported else ExitCode.BAD_INPUT
         raise CommandError(f"{runnable.path}: {error}", code) from error
-    except ValueError as error:  # options that do not go together
+    except (
+        ValueError,
+        AssertionError,
+    ) as error:  # options that do not go together, parameters without values
         raise CommandError(str(error)) from error
     axes = {name: dict(found) for name, found in written.dynamic_axes.items() if found}
     return report(runnable, feeds, written.paths, written.difference, written.tolerance, axes)
@@ -250,18 +252,19 @@ def verify(runnable: OnnxModel, found: Translated, feeds: Sequence[Feed], limit:
     ------
     CommandError : it is above the limit; names the output.
     """
+    import onnx_ir as ir
+
     from .._runtime.models import Settings
     from ..graph.exporters.onnx import symbol_to_onnx
 
-    proto, names = runnable.model(specs_of(feeds))
+    model = runnable.model(specs_of(feeds))
     arrays = arrays_of(feeds)
-    session = open_session(runnable, proto, Settings())
+    session = open_session(runnable, model, Settings())
     outputs = dict(zip(session.output_names, run_session(session, arrays, seed), strict=True))
-    expected = [outputs[name] for name in names]
-    import onnx_ir as ir
-
-    model = symbol_to_onnx(found.symbol, specs_of(feeds), {**found.args, **found.aux})
-    got = run_session(open_session(runnable, ir.serde.serialize_model(model), Settings()), arrays, seed)
+    expected = [outputs[name] for name in model.names]
+    made = symbol_to_onnx(found.symbol, specs_of(feeds), {**found.args, **found.aux})
+    other = Prepared(ir.serde.serialize_model(made), [], {})
+    got = run_session(open_session(runnable, other, Settings()), arrays, seed)
     worst = 0.0
     for name, a, b in zip(runnable.outputs, expected, got, strict=True):
         value = a.astype(np.float32) if a.dtype == bool else a  # MXNet's comparisons give numbers

@@ -79,16 +79,16 @@ def run(args: argparse.Namespace) -> ExitCode:
     wishes = read_wishes(args)
     runnable = open_with_wishes(args.file, args.params, args, wishes)
     feeds = make_feeds(runnable, args, wishes)
-    proto, _ = runnable.model(specs_of(feeds))
-    plain = open_session(runnable, proto, settings_of(args))
+    model = runnable.model(specs_of(feeds))
+    plain = open_session(runnable, model, settings_of(args))
     arrays = arrays_of(feeds)
     for _ in range(args.warmup + args.runs):
         run_session(plain, arrays, args.seed)
-    session = open_session(runnable, proto, settings_of(args), profile=True)
+    session = open_session(runnable, model, settings_of(args), profile=True)
     for _ in range(args.warmup + args.runs):
         run_session(session, arrays, args.seed)
     kernels = [k for k in session.kernels(args.trace) if k.run >= args.warmup]
-    emit(report(runnable, feeds, proto, plain, kernels, args), args.format)
+    emit(report(runnable, feeds, model.proto, plain, kernels, args), args.format)
     return ExitCode.OK
 
 

@@ -92,12 +92,12 @@ def evaluate(
     runnable: Runnable, feeds: Sequence[Feed], wanted: Sequence[Internal], args: argparse.Namespace
 ) -> dict[str, Array]:
     """The outputs, then the wanted internals that are not outputs, by name."""
-    proto, names = runnable.model(specs_of(feeds), wanted)
-    session = open_session(runnable, proto, settings_of(args))
+    model = runnable.model(specs_of(feeds), wanted)
+    session = open_session(runnable, model, settings_of(args))
     found = dict(zip(session.output_names, run_session(session, arrays_of(feeds), args.seed), strict=True))
     labels = [*runnable.outputs, *(internal.name for internal in wanted)]
     values: dict[str, Array] = {}
-    for label, name in zip(labels, names, strict=True):
+    for label, name in zip(labels, model.names, strict=True):
         if isinstance(found[name], np.ndarray):
             values.setdefault(label, found[name])
         elif label in runnable.outputs:

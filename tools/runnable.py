@@ -21,12 +21,13 @@ if TYPE_CHECKING:
     from .._runtime.models import ModelSession, Settings
     from ..graph.symbol import Symbol
 
-__all__ = ["Internal", "Runnable", "open_runnable", "open_session", "run_session"]
+__all__ = ["Internal", "Prepared", "Runnable", "open_runnable", "open_session", "run_session"]
 
 Array = npt.NDArray[Any]
 Specs = Mapping[str, tuple["np.dtype[Any]", tuple[int, ...]]]
 
 RANDOM_KEY = "random_key"
+_LARGE = 1 << 12  # bytes of a constant that is handed to a session outside of its model
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,21 @@ class Internal:
     operator: str
     number: int
     place: int
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A model for a session.
+
+    Attributes
+    ----------
+    names : of the wanted values there.
+    arrays : its large constants, which `proto` only declares.
+    """
+
+    proto: onnx.ModelProto
+    names: list[str]
+    arrays: Mapping[str, Array]
 
 
 class Runnable(ABC):
@@ -95,9 +111,7 @@ class Runnable(ABC):
         return {n: s if n in given or not s else (batch, *s[1:]) for n, s in sizes.items()}
 
     @abstractmethod
-    def model(
-        self, specs: Specs, wanted: Sequence[Internal] = (), opset: int | None = None
-    ) -> tuple[onnx.ModelProto, list[str]]:
+    def model(self, specs: Specs, wanted: Sequence[Internal] = (), opset: int | None = None) -> Prepared:
         """The model as ONNX, and the names there of its outputs and then of the wanted internals.
 
         Parameters
@@ -167,21 +181,18 @@ class SymbolModel(Runnable):
             return False
         return all(all(found.get(head) or ()) for head in self.symbol.heads)
 
-    def model(
-        self, specs: Specs, wanted: Sequence[Internal] = (), opset: int | None = None
-    ) -> tuple[onnx.ModelProto, list[str]]:
-        import onnx_ir as ir
-
+    def model(self, specs: Specs, wanted: Sequence[Internal] = (), opset: int | None = None) -> Prepared:
         from ..graph.builder import OPSET
         from ..graph.exporters.onnx import Form, symbol_to_onnx
+        from ..graph.program import detach
         from ..graph.symbol import Symbol
 
         heads = [*self.symbol.heads, *(self._entries[internal.place] for internal in wanted)]
         with graph_errors(self.path, opset):
             form = Form(opset=opset or OPSET)
             model = symbol_to_onnx(Symbol(heads), specs, self._parameters(specs), form)
-        proto = ir.serde.serialize_model(model)
-        return proto, [value.name for value in proto.graph.output]
+        proto, arrays = detach(model, _LARGE)
+        return Prepared(proto, [value.name for value in proto.graph.output], arrays)
 
     def _parameters(self, specs: Specs) -> dict[str, Array]:
         """The parameters, random ones where the file has none."""
@@ -235,9 +246,7 @@ class OnnxModel(Runnable):
                         Internal(value, origin or node.name, operator, -1 if origin else number, place)
                     )
 
-    def model(
-        self, specs: Specs, wanted: Sequence[Internal] = (), opset: int | None = None
-    ) -> tuple[onnx.ModelProto, list[str]]:
+    def model(self, specs: Specs, wanted: Sequence[Internal] = (), opset: int | None = None) -> Prepared:
         import onnx
 
         result = self.proto
@@ -250,7 +259,7 @@ class OnnxModel(Runnable):
             copy.CopyFrom(result)
             copy.graph.output.extend(onnx.ValueInfoProto(name=name) for name in extra)
             result = copy
-        return result, names
+        return Prepared(result, names, {})
 
     def opset(self) -> int | None:
         """The version of ONNX's own operators."""
@@ -321,13 +330,15 @@ def graph_errors(path: Path, opset: int | None) -> Iterator[None]:
 
 
 def open_session(
-    runnable: Runnable, proto: onnx.ModelProto, settings: Settings, profile: bool = False
+    runnable: Runnable, model: Prepared, settings: Settings, profile: bool = False
 ) -> ModelSession:
     """A session of a model; ONNX Runtime's errors become those of a command."""
     from .._runtime.models import ModelFailure, ModelSession
 
     try:
-        return ModelSession(proto, str(runnable.path), settings, runnable.folder, profile)
+        return ModelSession(
+            model.proto, str(runnable.path), settings, runnable.folder, profile, arrays=model.arrays
+        )
     except ModelFailure as error:
         raise CommandError(str(error), _code(error.unsupported)) from error
 

@@ -114,6 +114,7 @@ class ModelSession:
     model : the model; its external data is in `folder`, if it has any.
     what : how to call it in messages.
     profile : note the time of every kernel, for `kernels`.
+    arrays : values of constants that the model declares as external data in memory (see `graph.program.detach`).
 
     Raises
     ------
@@ -127,6 +128,7 @@ class ModelSession:
         settings: Settings | None = None,
         folder: str | os.PathLike[str] | None = None,
         profile: bool = False,
+        arrays: Mapping[str, Array] | None = None,
     ) -> None:
         settings = settings or Settings()
         self.what = what
@@ -146,7 +148,13 @@ class ModelSession:
             options.enable_profiling = True
             options.profile_file_prefix = os.path.join(self._scratch.name, "profile")
         providers = find_provider(settings.provider)
+        # No bytes of these pass through protobuf, which could not hold 2 GiB of them; the session reads some in place.
+        self._constants = [
+            onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(x)) for x in (arrays or {}).values()
+        ]
         try:
+            if arrays:
+                options.add_external_initializers(list(arrays), self._constants)
             self._session = onnxruntime.InferenceSession(
                 model.SerializeToString(), options, providers=providers, enable_fallback=0
             )

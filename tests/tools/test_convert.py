@@ -54,6 +54,11 @@ def test_mxnet_to_onnx(symbol: Path, capsys: pytest.CaptureFixture[str]) -> None
     np.testing.assert_allclose(found, block(mx.nd.array(X)).asnumpy(), rtol=1e-5)
 
 
+def test_a_folder_stands_for_the_model_in_it(symbol: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    facts = answer(capsys, symbol.parent, "-o", "net.onnx", "--input", "data=x.npy")
+    assert facts["file"] == str(symbol) and facts["difference"] < 1e-6
+
+
 def test_text(symbol: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["convert", str(symbol), "-o", "net.onnx", "--input", "data=x.npy"]) == 0
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]

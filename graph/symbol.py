@@ -165,7 +165,8 @@ class Symbol:
     def stochastic(self) -> bool:
         """Whether an operator of the graph, or of a body in it, draws random numbers."""
         return any(
-            n.op is not None and (n.op.stochastic or any(b.stochastic for b in n.bodies)) for n in self.nodes()
+            n.op is not None and (n.op.stochastic or any(b.stochastic for b in n.bodies))
+            for n in self.nodes()
         )
 
     def list_outputs(self) -> list[str]:
@@ -216,8 +217,15 @@ class Symbol:
         attrs = self.heads[0][0].attrs
         return attrs.get(key, attrs.get(f"__{key}__"))
 
-    def list_attr(self) -> dict[str, str]:
-        """All attributes of this symbol's node."""
+    def list_attr(self, recursive: bool = False) -> dict[str, str]:
+        """All attributes of this symbol's node.
+
+        Raises
+        ------
+        DeprecationWarning : those of all nodes are asked for; `attr_dict` has them.
+        """
+        if recursive:
+            raise DeprecationWarning("list_attr of all nodes is deprecated: use attr_dict()")
         return _public(self.heads[0][0].attrs)
 
     def attr_dict(self) -> dict[str, dict[str, str]]:

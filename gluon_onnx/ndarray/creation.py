@@ -178,7 +178,7 @@ def waitall() -> None:
     """Wait for all pending computations. Every call here has finished when it returns."""
 
 
-def from_numpy(ndarray: np.ndarray[Any, Any], zero_copy: bool = True) -> NDArray:
+def from_numpy(ndarray: np.ndarray[Any, Any], zero_copy: bool = True, array_cls: type = NDArray) -> NDArray:
     """An array of a NumPy array's element type; with `zero_copy` it shares the memory, where NumPy allows that.
 
     The NumPy array becomes read-only then.
@@ -186,8 +186,10 @@ def from_numpy(ndarray: np.ndarray[Any, Any], zero_copy: bool = True) -> NDArray
     Raises
     ------
     ValueError : `zero_copy` is asked for and the NumPy array is not C-contiguous.
-    TypeError : the array's element type is none that an NDArray can have.
+    TypeError : the array's element type is none that an NDArray can have, or another class is asked for.
     """
+    if array_cls is not NDArray:
+        raise TypeError(f"from_numpy: array_cls can be NDArray only, got {array_cls!r}")
     element_type(ndarray.dtype)
     if not zero_copy:
         return wrap(np.array(ndarray, order="C"), Context("cpu", 0))

@@ -68,7 +68,14 @@ multiply = _binary("multiply", "broadcast_mul", "_mul_scalar", None, lambda a, b
 divide = _binary("divide", "broadcast_div", "_div_scalar", "_rdiv_scalar", lambda a, b: a / b)
 true_divide = divide
 modulo = _binary("modulo", "broadcast_mod", "_mod_scalar", "_rmod_scalar", lambda a, b: a % b)
-power = _binary("power", "broadcast_power", "_power_scalar", "_rpower_scalar", lambda a, b: a**b)
+_power = _binary("power", "broadcast_power", "_power_scalar", "_rpower_scalar", lambda a, b: a**b)
+
+
+def power(base: Any, exp: Any) -> Any:
+    """`base` to the power `exp`: two arrays (broadcast), or an array and a number."""
+    return _power(base, exp)
+
+
 maximum = _binary("maximum", "broadcast_maximum", "_maximum_scalar", None, max)
 minimum = _binary("minimum", "broadcast_minimum", "_minimum_scalar", None, min)
 equal = _binary("equal", "broadcast_equal", "_equal_scalar", None, _flag(lambda a, b: a == b))

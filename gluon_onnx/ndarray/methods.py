@@ -159,6 +159,25 @@ def _split_v2(self: NDArray, *args: Any, **kwargs: Any) -> Any:
     return split_v2(self, *args, **kwargs)
 
 
+def _broadcast_like(self: NDArray, other: NDArray, **kwargs: Any) -> Any:
+    """The array broadcast to the shape of another; see operator `broadcast_like`."""
+    return function("broadcast_like")(self, other, **kwargs)
+
+
+def _slice_assign(self: NDArray, rhs: NDArray, begin: Any, end: Any, step: Any = None) -> NDArray:
+    """Write `rhs` into the slice from `begin` to `end`; the array itself."""
+    params = {"begin": begin, "end": end, "step": step or ()}
+    result: NDArray = function("_slice_assign")(self, rhs, out=self, **params)
+    return result
+
+
+def _slice_assign_scalar(self: NDArray, value: float, begin: Any, end: Any, step: Any = None) -> NDArray:
+    """Write a number into the slice from `begin` to `end`; the array itself."""
+    params = {"scalar": value, "begin": begin, "end": end, "step": step or ()}
+    result: NDArray = function("_slice_assign_scalar")(self, out=self, **params)
+    return result
+
+
 def install() -> None:
     """Give NDArray its operator methods."""
     special = {
@@ -167,6 +186,9 @@ def install() -> None:
         "expand_dims": _expand_dims,
         "flatten": _flatten,
         "broadcast_to": _broadcast_to,
+        "broadcast_like": _broadcast_like,
+        "slice_assign": _slice_assign,
+        "slice_assign_scalar": _slice_assign_scalar,
         "split_v2": _split_v2,
     }
     for name, method in special.items():

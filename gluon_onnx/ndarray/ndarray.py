@@ -517,27 +517,27 @@ class _paused:
         state.recording = self._saved
 
 
-def array(source: Any, ctx: Context | None = None, dtype: Any = None) -> NDArray:
+def array(source_array: Any, ctx: Context | None = None, dtype: Any = None) -> NDArray:
     """An array from anything that NumPy understands.
 
     Parameters
     ----------
     ctx : device; the current context by default.
-    dtype : element type; that of an NDArray source, else float32.
+    dtype : element type; that of a source that is an NDArray, else float32.
 
     Raises
     ------
     TypeError : the source is not made of numbers, its rows differ in length, or there is no such element type.
     """
     ctx = ctx or current_context()
-    kind = element_type(dtype, source.dtype if isinstance(source, NDArray) else np.float32)
-    if isinstance(source, NDArray):
-        source = source.asnumpy()
-    elif isinstance(source, list | tuple):
-        source = [x.asnumpy() if isinstance(x, NDArray) else x for x in source]
+    kind = element_type(dtype, source_array.dtype if isinstance(source_array, NDArray) else np.float32)
+    if isinstance(source_array, NDArray):
+        source_array = source_array.asnumpy()
+    elif isinstance(source_array, list | tuple):
+        source_array = [x.asnumpy() if isinstance(x, NDArray) else x for x in source_array]
     try:
         with np.errstate(all="ignore"):  # numbers that the element type cannot hold are converted as in C
-            value = np.array(np.asarray(source), dtype=kind, order="C")
+            value = np.array(np.asarray(source_array), dtype=kind, order="C")
     except (TypeError, ValueError) as e:
         raise TypeError(f"array expects numbers in a regular shape: {e}") from None
     return wrap(from_numpy(value, _device(ctx)), ctx)

@@ -48,7 +48,14 @@ def _binary(name: str, op: str, scalar_op: str, reverse_op: str, python: Callabl
     return apply
 
 
-pow = _binary("pow", "_Power", "_PowerScalar", "_RPowerScalar", lambda a, b: a**b)
+_pow = _binary("pow", "_Power", "_PowerScalar", "_RPowerScalar", lambda a, b: a**b)
+
+
+def pow(base: Any, exp: Any) -> Any:
+    """`base` to the power `exp`: two symbols, or a symbol and a number."""
+    return _pow(base, exp)
+
+
 power = pow
 maximum = _binary("maximum", "_Maximum", "_MaximumScalar", "_MaximumScalar", max)
 minimum = _binary("minimum", "_Minimum", "_MinimumScalar", "_MinimumScalar", min)

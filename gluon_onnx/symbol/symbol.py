@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -418,8 +418,8 @@ def var(
 Variable = var
 
 
-def Group(symbols: Sequence[Symbol]) -> Symbol:
-    """A symbol with the outputs of all `symbols`.
+def Group(symbols: Sequence[Symbol], create_fn: Callable[[Sequence[Entry]], Symbol] = Symbol) -> Symbol:
+    """A symbol with the outputs of all `symbols`, made by `create_fn`.
 
     Raises
     ------
@@ -432,7 +432,7 @@ def Group(symbols: Sequence[Symbol]) -> Symbol:
         heads.extend(s.heads)
     if not heads:
         raise TypeError("Group expects at least one Symbol")
-    return Symbol(heads)
+    return create_fn(heads)
 
 
 def load_json(json_str: str) -> Symbol:

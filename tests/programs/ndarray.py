@@ -99,9 +99,9 @@ nd.histogram(nd.array([1, 2, 2, 5]), bins=4, range=(1, 5))
 nd.histogram(nd.array([1, 2, 2, 5]), bins=nd.array([0, 2, 4, 6]))
 nd.from_numpy(np.arange(4, dtype=np.int64)).dtype
 nd.from_numpy(np.arange(4, dtype=np.float64)).dtype
-a = np.arange(4, dtype=np.float32)\nx = nd.from_numpy(a)\nx[1] = 7\na
+a = np.arange(4, dtype=np.float32)\nx = nd.from_numpy(a)\nx[1] = 7\nx.wait_to_read()\na
 a = np.arange(4, dtype=np.float32)\nx = nd.from_numpy(a)\na.flags.writeable
-a = np.arange(4, dtype=np.float32)\nx = nd.from_numpy(a, zero_copy=False)\nx[1] = 7\na
+a = np.arange(4, dtype=np.float32)\nx = nd.from_numpy(a, zero_copy=False)\nx[1] = 7\nx.wait_to_read()\na
 nd.from_numpy(np.zeros((2, 3), np.float32).T)
 nd.from_numpy([1, 2])
 """
@@ -413,6 +413,10 @@ nd.arange(6).split(4)
 nd.arange(6).split_v2((1, 2))
 nd.arange(6).reshape((2, 3)).diag()
 nd.arange(6).one_hot(3)
+x = nd.zeros((3, 3))\ny = x.slice_assign(nd.ones((2, 2)), (0, 1), (2, 3), (1, 1))\n[x, y is x]
+x = nd.zeros((3, 3))\ny = x.slice_assign_scalar(7, (0, 1), (2, 3), (1, 1))\n[x, y is x]
+nd.power(base=nd.array([2, 3]), exp=2)
+nd.array(source_array=[1, 2])
 nd.arange(3).take(nd.array([2, 0]))
 nd.arange(6).reshape((2, 3)).pick(nd.array([0, 2]))
 """

@@ -99,6 +99,8 @@ sym.var("v", dtype=np.int64).attr("__dtype__")
 sym.var("v", init="xavier").attr("__init__")
 sym.var("v", stype="default").list_attr()
 sym.var("v").attr("nothing")
+sym.var("v", lr_mult=1).list_attr(recursive=True)
+sym.pow(base=x, exp=y).name
 """
 
 ATTRIBUTES = r"""

@@ -328,7 +328,21 @@ def _regions() -> list[Case]:
             part_size=2,
             sample_per_part=2,
             trans_std=0.1,
-            grad=False,
+            grad=(0, 2),
+        ),
+        case(
+            "_contrib_DeformablePSROIPooling",
+            normal(2, 16, 6, 6),
+            values([[0, 0, 0, 5, 5], [1, 1, 2, 9, 7]]),
+            normal(2, 4, 3, 3),
+            tag="classes",
+            spatial_scale=0.75,
+            output_dim=4,
+            group_size=2,
+            pooled_size=3,
+            sample_per_part=3,
+            trans_std=0.2,
+            grad=(0, 2),
         ),
         case(
             "_contrib_DeformablePSROIPooling",
@@ -341,7 +355,7 @@ def _regions() -> list[Case]:
             pooled_size=2,
             sample_per_part=2,
             no_trans=True,
-            grad=False,
+            grad=(0,),
         ),
     ]
     return rows

@@ -267,7 +267,9 @@ def random_size_crop(
     (image, (x0, y0, width, height))
     """
     if "min_area" in kwargs:
-        warnings.warn("`min_area` is deprecated. Please use `area` instead.", DeprecationWarning, stacklevel=2)
+        warnings.warn(
+            "`min_area` is deprecated. Please use `area` instead.", DeprecationWarning, stacklevel=2
+        )
         area = kwargs.pop("min_area")
     if kwargs:
         raise TypeError(f"random_size_crop got unknown arguments {sorted(kwargs)}")
@@ -308,7 +310,9 @@ def imrotate(src: NDArray, rotation_degrees: Any, zoom_in: bool = False, zoom_ou
     if zoom_in and zoom_out:
         raise ValueError("`zoom_in` and `zoom_out` cannot be both True")
     if src.dtype is not np.float32:
-        raise TypeError(f"Only `float32` images are supported by this function, got {np.dtype(src.dtype).name}")
+        raise TypeError(
+            f"Only `float32` images are supported by this function, got {np.dtype(src.dtype).name}"
+        )
     if src.ndim not in (3, 4):
         raise ValueError(f"Only 3D and 4D are supported by this function, got shape {src.shape}")
     if src.ndim == 3 and not isinstance(rotation_degrees, Number):
@@ -319,7 +323,9 @@ def imrotate(src: NDArray, rotation_degrees: Any, zoom_in: bool = False, zoom_ou
     else:
         angles = np.asarray(rotation_degrees.asnumpy(), np.float32)
     if len(images) != len(angles):
-        raise ValueError(f"{len(images)} images, but {len(angles)} rotation angles: the numbers must be equal")
+        raise ValueError(
+            f"{len(images)} images, but {len(angles)} rotation angles: the numbers must be equal"
+        )
     rotated = np.stack(
         [
             _rotate(image, angle, zoom_in, zoom_out)

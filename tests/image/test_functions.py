@@ -72,7 +72,8 @@ def test_resizing_keeps_type_and_channels() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "size", "new"), [((4, 6, 3), 2, (2, 3, 3)), ((6, 4, 3), 2, (3, 2, 3)), ((5, 5, 1), 7, (7, 7, 1))]
+    ("shape", "size", "new"),
+    [((4, 6, 3), 2, (2, 3, 3)), ((6, 4, 3), 2, (3, 2, 3)), ((5, 5, 1), 7, (7, 7, 1))],
 )
 def test_shorter_side(shape: tuple[int, ...], size: int, new: tuple[int, ...]) -> None:
     assert image.resize_short(mx.nd.ones(shape), size).shape == new
@@ -180,13 +181,21 @@ def test_random_rotations_keep_to_their_limits() -> None:
 
 
 ERRORS: list[tuple[Any, type[Exception], str]] = [
-    (lambda: image.imdecode("text"), ValueError, "buf must be bytes, bytearray, numpy.ndarray or NDArray, got str"),
+    (
+        lambda: image.imdecode("text"),
+        ValueError,
+        "buf must be bytes, bytearray, numpy.ndarray or NDArray, got str",
+    ),
     (lambda: image.imdecode(b""), mx.MXNetError, "the buffer is empty"),
     (lambda: image.imdecode(b"abc"), mx.MXNetError, "the 3 bytes are no image that OpenCV can decode"),
     (lambda: image.imdecode(b"", flat=1), TypeError, r"unknown arguments \['flat'\]"),
     (lambda: image.imread("none.png"), mx.MXNetError, "cannot read none.png: .*No such file"),
     (lambda: image.imread(__file__), mx.MXNetError, "cannot read .*no image"),
-    (lambda: image.imresize(nd(PICTURE), 0, 3), mx.MXNetError, "width and height must be 1 or more, got 0 and 3"),
+    (
+        lambda: image.imresize(nd(PICTURE), 0, 3),
+        mx.MXNetError,
+        "width and height must be 1 or more, got 0 and 3",
+    ),
     (lambda: image.imresize(nd(PICTURE[0]), 2, 3), mx.MXNetError, r"got shape \(7, 3\)"),
     (lambda: image.imresize(nd(PICTURE), 2, 3, 7), mx.MXNetError, "interp must be 0 to 4, 9 or 10, got 7"),
     (lambda: image.random_size_crop(nd(PICTURE), (2, 2), 1, (1, 1), x=1), TypeError, r"arguments \['x'\]"),
@@ -194,7 +203,11 @@ ERRORS: list[tuple[Any, type[Exception], str]] = [
     (lambda: image.imrotate(nd(PICTURE), 1), TypeError, "Only `float32` .*, got uint8"),
     (lambda: image.imrotate(nd(ARROW[0]), 1), ValueError, r"Only 3D and 4D .*, got shape \(3, 3\)"),
     (lambda: image.imrotate(nd(ARROW), mx.nd.array([1])), TypeError, "required to be a scalar"),
-    (lambda: image.imrotate(nd(ARROW[None]), mx.nd.array([1, 2])), ValueError, "1 images, but 2 rotation angles"),
+    (
+        lambda: image.imrotate(nd(ARROW[None]), mx.nd.array([1, 2])),
+        ValueError,
+        "1 images, but 2 rotation angles",
+    ),
 ]
 
 

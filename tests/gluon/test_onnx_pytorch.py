@@ -1,4 +1,4 @@
-"""Models that PyTorch's exporters wrote (tests/data/onnx/make.py): outputs and gradients are PyTorch's, at two sizes."""
+"""Models that PyTorch exports (tests/data/onnx/make.py): outputs and gradients are PyTorch's, at two sizes."""
 
 from __future__ import annotations
 

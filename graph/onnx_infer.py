@@ -255,6 +255,8 @@ def _onnx_inference(
     schema = _schema(op_type, domain)
     if schema is None:
         raise NeedsStaticShape(f"no inference for {domain}::{op_type}")
+    if op_type == "STFT":  # whose inference takes 0 for the default, which is 1
+        attributes = {"onesided": 1, **attributes}
     names = ["" if x is None else f"i{k}" for k, x in enumerate(inputs)]
     results = [f"o{k}" if wanted else "" for k, wanted in enumerate(outputs)]
     node = ir.serde.serialize_node(

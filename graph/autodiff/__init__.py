@@ -27,6 +27,8 @@ for _name in (
     "indexing",
     "sampling",
     "attention",
+    "regions",
+    "spectral",
     "function",
 ):
     importlib.import_module(f"{__name__}.rules.{_name}")

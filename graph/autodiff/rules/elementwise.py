@@ -114,17 +114,27 @@ def where(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
 def clip(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
     """The gradient passes at both limits, and where the operand is NaN. The limits get what it lost."""
     x = tensor(n.inputs[0])
-    zero, result = g.const(0, dy.dt), dy
-    limits: list[Gradient] = []
+    outside: list[Tensor | None] = []
     for i, beyond in ((1, "Less"), (2, "Greater")):
         limit = n.inputs[i] if len(n.inputs) > i else None
-        if limit is None:
-            limits.append(None)
-            continue
-        outside = g.op(beyond, x, tensor(limit))
-        limits.append(g.op("Where", outside, result, zero))
-        result = g.op("Where", outside, zero, result)
-    return result, *limits
+        outside.append(None if limit is None else g.op(beyond, x, tensor(limit)))
+    below, above = outside
+
+    def data() -> Tensor:
+        both = [b for b in outside if b is not None]
+        if not both:
+            return dy
+        lost = both[0] if len(both) == 1 else g.op("Or", *both)
+        return dy * mask(g, g.op("Not", lost), dy)  # Where takes several times as long
+
+    def of(condition: Tensor | None, unless: Tensor | None = None) -> Gradient:
+        if condition is None:
+            return None
+        if unless is not None:
+            condition = g.op("And", condition, g.op("Not", unless))
+        return dy * mask(g, condition, dy)
+
+    return data, lambda: of(below), lambda: of(above, below)
 
 
 def _unary(op_type: str, derivative: Callable[[Builder, Tensor, Tensor, ir.Node], Tensor]) -> None:

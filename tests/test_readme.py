@@ -67,6 +67,6 @@ def test_extras_exist() -> None:
 
 
 def test_files_that_are_named_exist() -> None:
-    named = set(re.findall(r"\b[\w./]+\.md\b", README))
+    named = set(re.findall(r"\b[\w./-]+\.md\b", README))
     assert named
     assert [name for name in sorted(named) if not (ROOT / name).exists()] == []

@@ -89,6 +89,8 @@ def run(args: argparse.Namespace) -> ExitCode:
 def resolve(model: ModelFile, name: str, option: str) -> str:
     """The value that a name stands for: its own, or that of a node with one output.
 
+    In an exported ONNX model the names of the MXNet nodes, and of their values, stand for what these became.
+
     Raises
     ------
     CommandError : there is none; names the nearest.
@@ -96,6 +98,9 @@ def resolve(model: ModelFile, name: str, option: str) -> str:
     if name in model.tensors:
         return name
     made = next((layer.outputs for layer in model.layers if layer.name == name), ())
+    if not made:
+        origin = name.removesuffix("_output")
+        made = next((layer.outputs for layer in reversed(model.layers) if layer.origin == origin), ())
     if len(made) == 1:
         return made[0].name
     if made:
@@ -104,7 +109,11 @@ def resolve(model: ModelFile, name: str, option: str) -> str:
         )
     import difflib
 
-    known = [*model.tensors, *(layer.name for layer in model.layers)]
+    known = [
+        *model.tensors,
+        *(layer.name for layer in model.layers),
+        *(layer.origin for layer in model.layers),
+    ]
     near = difflib.get_close_matches(name, known, n=3)
     hint = f"; the nearest are {', '.join(near)}" if near else ""
     raise CommandError(f"{option} {name}: {model.path} has no value or node of that name{hint}")

@@ -93,7 +93,13 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Layer:
-    """A node of the graph; `block` is the path of the Gluon block that it came from, where the file tells."""
+    """A node of the graph.
+
+    Attributes
+    ----------
+    block : path of the Gluon block that it came from, where the file tells.
+    origin : name of the MXNet node that an ONNX node came from, where the file tells.
+    """
 
     name: str
     operator: str
@@ -101,6 +107,7 @@ class Layer:
     outputs: tuple[Tensor, ...]
     attributes: dict[str, str]
     block: str = ""
+    origin: str = ""
 
 
 @dataclass(frozen=True)

@@ -108,6 +108,7 @@ def _layers(nodes: Sequence[onnx.NodeProto], values: Mapping[str, Tensor]) -> It
             tuple(values.get(name, Tensor(name, None, None)) for name in outputs),
             {attribute.name: attribute_text(attribute) for attribute in node.attribute},
             properties.get("block", ""),
+            properties.get("node", ""),
         )
 
 

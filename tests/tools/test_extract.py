@@ -87,6 +87,14 @@ def test_the_middle_of_onnx(
     assert np.allclose(result, value(names[1]), atol=1e-6)
 
 
+@pytest.mark.parametrize("name", [LAST, "small_flatten0_flatten0"])
+def test_names_of_mxnet_in_an_exported_model(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer(capsys, "extract", ONNX, "--to", name, "-o", tmp_path / "out.onnx")
+    assert np.allclose(run_onnx(tmp_path / "out.onnx", data=IMAGE)[0], value(LAST), atol=1e-6)
+
+
 def test_the_end_and_several_outputs_of_onnx(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "two.onnx"
     flat = next(node.output[0] for node in onnx.load(ONNX).graph.node if node.op_type == "Reshape")

@@ -88,6 +88,9 @@ def _accumulate(graph: onnx.GraphProto, name: str, buffer: str, value: str, rese
 def ort_optimizer_model(rule: str, settings: Mapping[str, Any], wd: Sequence[float]) -> onnx.ModelProto:
     """The optimizer's model: one node.
 
+    AdamWOptimizer lets the new weight decay, where MXNet's AdamW lets the old one: a step differs by its ``lr * wd``-th
+    part.
+
     Parameters
     ----------
     rule, settings : a rule of `update_rules` and its settings.
@@ -120,7 +123,7 @@ def ort_optimizer_model(rule: str, settings: Mapping[str, Any], wd: Sequence[flo
             beta=float(settings["beta2"]),
             epsilon=float(settings["epsilon"]),
             weight_decay=float(wd[0]),
-            adam_mode=0 if wd[0] else 1,
+            adam_mode=1,
             correct_bias=int(settings.get("correct_bias", True)),
         )
     inputs = [

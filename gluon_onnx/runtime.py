@@ -31,6 +31,8 @@ class Feature:
     enabled : whether it can be used here.
     """
 
+    __slots__ = ("enabled", "name")
+
     def __init__(self, name: str, enabled: bool) -> None:
         self.name = name
         self.enabled = enabled

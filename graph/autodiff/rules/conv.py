@@ -251,11 +251,13 @@ def _depthwise(g: Builder, x: Tensor, dy: Tensor, dims: Sequence[DimLike], windo
         )
         return g.reshape(g.op("Gemm", g.fill((1, n), 1, x.dt), g.reshape(y, (n, prod(dims)))), dims)
     x = pad_spatial(g, x, window)
-    d = g.reshape(dy, (n, c, filters, *dy.dims[2:]))
+    single = isinstance(filters, int) and filters == 1
+    d = dy if single else g.reshape(dy, (n, c, filters, *dy.dims[2:]))
     parts = []
     for v in _columns(g, x, dy.dims[2:], window, 2):
-        product = d * g.reshape(v, (n, c, 1, *v.dims[2:]))
-        parts.append(g.reshape(g.reduce("Sum", product, [0, *range(3, rank + 3)]), (c * filters, 1)))
+        product = d * (v if single else g.reshape(v, (n, c, 1, *v.dims[2:])))
+        flat = g.reshape(product, (n, c * filters, prod(dy.dims[2:])))  # sums over (0, 2) are fast, few others are
+        parts.append(g.reshape(g.reduce("Sum", flat, [0, 2]), (c * filters, 1)))
     return g.reshape(g.op("Concat", *parts, axis=1) if len(parts) > 1 else parts[0], dims)
 
 

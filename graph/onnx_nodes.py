@@ -14,6 +14,7 @@ from .builder import Builder, Opaque, Tensor
 from .dims import Dim, DimLike
 from .errors import GraphError, NeedsStaticShape, ShapeError
 from .onnx_infer import AnyType, infer_loosely, infer_node
+from .onnx_sequences import taken
 from .onnx_sizes import computed, shaped
 from .onnx_versions import Call, modern
 
@@ -102,6 +103,9 @@ def _emit_node(
     result = modern(g, c, opsets.get("", 1), node.name or (node.output[0] if node.output else ""))
     if not isinstance(result, Call):
         return result
+    known = taken(g, result)
+    if known is not None:
+        return known
     return _Graphs(g, result, opsets, outer).emit(attributes, node.output)
 
 

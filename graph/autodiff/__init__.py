@@ -29,6 +29,7 @@ for _name in (
     "attention",
     "regions",
     "spectral",
+    "sequence",
     "function",
 ):
     importlib.import_module(f"{__name__}.rules.{_name}")

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from ..builder import CUSTOM_DOMAIN, Builder, CustomFunction, Tensor
+from ..builder import CUSTOM_DOMAIN, Builder, CustomFunction, Opaque, Tensor
 from ..errors import GraphError, NotDifferentiableError
 from ..program import RANDOM_KEY, Program, finish, open_inputs, reads
 from .constant import NOT_DIFFERENTIABLE
@@ -116,8 +116,18 @@ def _dependents(nodes: Sequence[ir.Node], wrt: Sequence[Tensor]) -> set[ir.Value
     depends: set[ir.Value] = set(wrt)
     for node in nodes:
         if (node.domain, node.op_type) not in _STOPS and any(v in depends for v in reads(node)):
-            depends.update(v for v in node.outputs if v.name and differentiable(tensor(v).dt))
+            depends.update(v for v in node.outputs if v.name and _carries(tensor(v)))
     return depends
+
+
+def _carries(t: Tensor) -> bool:
+    """Whether a value has a gradient, or is a sequence or optional value of what may have one."""
+    if not isinstance(t, Opaque) or t.is_tensor:
+        return differentiable(t.dt)
+    kind = t.type
+    while isinstance(kind, ir.SequenceType | ir.OptionalType):
+        kind = kind.elem_type
+    return not isinstance(kind, ir.TensorType) or kind.dtype.is_floating_point()
 
 
 def _apply(

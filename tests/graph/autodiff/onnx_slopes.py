@@ -114,7 +114,7 @@ def _single(model: onnx.ModelProto) -> set[str]:
 
 
 #: Operands that say what is computed, by operator: their places.
-_SETTINGS = {"Dropout": (1,), "MaxRoiPool": (1,), "OneHot": (0, 1), "Resize": (1, 2), "RoiAlign": (1,)}
+_SETTINGS = {"Dropout": (1,), "MaxRoiPool": (1,), "OneHot": (0, 1), "Resize": (1, 2)}
 
 
 def _settings(model: onnx.ModelProto) -> set[str]:

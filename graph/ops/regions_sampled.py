@@ -10,7 +10,9 @@ from ..builder import Builder, Tensor
 from ..dims import Dim, prod
 from ..errors import ShapeError
 from ..interpolation import bilinear, pixels
+from ..ranges import numbers
 from ..shapes import ShapeContext
+from ._numeric import same_type
 from .boxes import columns
 from .regions import check_regions, grid_of, region_shapes, sampled_places
 from .registry import operator
@@ -191,3 +193,66 @@ def _(s: ShapeContext, a: Any) -> None:
     s.set("trans", (count, None, parts, parts))
     for i in (0, 1):
         s.set(i, (count, a.output_dim, a.pooled_size, a.pooled_size))
+
+
+@operator("_contrib_mrcnn_mask_target", outputs=2)
+def mrcnn_mask_target(
+    g: Builder,
+    rois: Tensor,
+    gt_masks: Tensor,
+    matches: Tensor,
+    cls_targets: Tensor,
+    *,
+    num_rois: int,
+    num_classes: int,
+    mask_size: Ints,
+    sample_ratio: int = 2,
+    aligned: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """mrcnn_mask_target(rois, gt_masks, matches, cls_targets, num_rois, num_classes, mask_size, sample_ratio=2,
+    aligned=False)
+
+    What Mask R-CNN should say of the regions `rois` (batch, `num_rois`, (x0, y0, x1, y1)), in pixels: ROIAlign of the
+    masks `gt_masks` (batch, masks, height, width) that `matches` (batch, `num_rois`) says, the same for every class,
+    and ones for the class `cls_targets` (batch, `num_rois`), zeros for the others. Both results are (batch, `num_rois`,
+    `num_classes`, *`mask_size`). No gradients. MXNet has it on NVIDIA devices only.
+    """
+    batch, masks, *size = gt_masks.dims if gt_masks.ndim == 4 else (0, 0)
+    wanted = {
+        "rois": (rois, (batch, num_rois, 4)),
+        "gt_masks": (gt_masks, (batch, masks, *size)),
+        "matches": (matches, (batch, num_rois)),
+        "cls_targets": (cls_targets, (batch, num_rois)),
+    }
+    for name, (x, dims) in wanted.items():
+        same_type("mrcnn_mask_target", gt_masks, x)
+        if x.dims != dims:
+            raise ShapeError(f"argument {name!r}: expected shape {dims}, got {x.dims}")
+    bins = grid_of(mask_size)
+    rois, gt_masks, matches, cls_targets = blocked(g, rois, gt_masks, matches, cls_targets)
+    count = batch * num_rois
+    corners = columns(g, g.reshape(rois, (count, 4)))
+    x0, y0, x1, y1 = (c - 0.5 if aligned else c for c in corners)
+    width, height = x1 - x0, y1 - y0
+    if not aligned:
+        width, height = g.op("Max", width, 1.0), g.op("Max", height, 1.0)
+    places, used = [], []
+    for k, (start, extent) in enumerate(((y0, height), (x0, width))):
+        place, counted = sampled_places(g, start, extent, bins[k], sample_ratio)
+        place, near = _edge(g, place, g.cast(g.dim(size[k]), gt_masks.dt), (1.0, 1.0))
+        number = g.reduce("Sum", g.cast(counted, place.dt), [2], keepdims=True)
+        share = g.cast(g.op("And", near, counted), place.dt) / number
+        # (regions, bins down, bins across, places down, places across)
+        axes = (2, 4) if k == 0 else (1, 3)
+        places.append(g.unsqueeze(place, *axes))
+        used.append(g.unsqueeze(share, *axes))
+    image = g.reshape(numbers(g, batch) * g.dim(masks), (batch, 1)) + g.cast(matches, np.int64)
+    starts = g.unsqueeze(g.reshape(image, (count,)) * g.dim(prod(size)), 1, 2, 3, 4)
+    pixel = g.reshape(gt_masks, (prod(gt_masks.dims), 1))
+    values = g.squeeze(bilinear(g, pixel, starts, size, *places), 5)
+    mean = g.reduce("Sum", values * used[0] * used[1], [3, 4])
+    result = (batch, num_rois, num_classes, *bins)
+    targets = g.expand(g.reshape(mean, (batch, num_rois, 1, *bins)), result)
+    kinds = g.const(np.arange(num_classes), gt_masks.dt)
+    own = g.cast(g.op("Equal", g.unsqueeze(cls_targets, 2), kinds), gt_masks.dt)
+    return targets, g.expand(g.unsqueeze(own, 3, 4), result)

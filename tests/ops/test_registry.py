@@ -35,7 +35,7 @@ ERRATA: dict[str, dict[str, str]] = {
     },
 }
 #: Registered operators that MXNet does not have, and what for.
-OWN: dict[str, str] = {}
+OWN: dict[str, str] = {"_contrib_mrcnn_mask_target": "in MXNet's builds for NVIDIA devices"}
 
 
 def _registered() -> list[Operator]:

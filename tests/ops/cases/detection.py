@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.ops.cases._spec import Case, Spec, boxes, case, distinct, normal, values
+from tests.ops.cases._spec import Case, Spec, boxes, case, distinct, ints, normal, values
 
 _SIX = [
     [0, 0.9, 0.1, 0.1, 0.5, 0.5],
@@ -361,6 +361,63 @@ def _regions() -> list[Case]:
     return rows
 
 
+def _edge_value(image: np.ndarray, y: float, x: float) -> float:
+    """An image at a fractional place; up to an element outside it is that of the edge, further zero."""
+    height, width = image.shape
+    if not (-1 <= y <= height and -1 <= x <= width):
+        return 0.0
+    y, x = min(max(y, 0.0), height - 1), min(max(x, 0.0), width - 1)
+    rows, cols = np.abs(y - np.arange(height)), np.abs(x - np.arange(width))
+    return float(np.maximum(1 - rows, 0) @ image @ np.maximum(1 - cols, 0))
+
+
+def _mask_row(tag: str, samples: int, aligned: bool) -> Case:
+    classes, size = 3, (2, 3)
+
+    def expect(inputs: list[np.ndarray], heads: list[np.ndarray]) -> dict[str, np.ndarray]:
+        rois, masks, matches, kinds = (v.astype("float64") for v in inputs)
+        result = np.zeros((*matches.shape, classes, *size))
+        for b, r in np.ndindex(*matches.shape):
+            corners = rois[b, r] - 0.5 * aligned
+            start, extent = corners[1::-1], corners[:1:-1] - corners[1::-1]
+            extent = extent if aligned else np.maximum(extent, 1)
+            step = extent / size
+            count = np.full(2, samples) if samples > 0 else np.ceil(step).astype(int)
+            for i, j in np.ndindex(*size):
+                places = [
+                    start[k] + step[k] * (bin_ + (np.arange(count[k]) + 0.5) / count[k])
+                    for k, bin_ in enumerate((i, j))
+                ]
+                mask = masks[b, int(matches[b, r])]
+                found = [_edge_value(mask, y, x) for y in places[0] for x in places[1]]
+                result[b, r, :, i, j] = np.mean(found)
+        own = kinds[:, :, None] == np.arange(classes)
+        return {"out0": result, "out1": np.broadcast_to(own[..., None, None], result.shape) * 1.0}
+
+    boxes_ = [[[0, 0, 5, 4], [1.2, 2.1, 6.7, 5.5]], [[-2, 3, 3.5, 9], [4, 4, 4.5, 4.25]]]
+    return case(
+        "_contrib_mrcnn_mask_target",
+        values(boxes_),
+        ints(0, 2, 2, 3, 6, 7),
+        values([[0, 2], [1, 1]]),
+        values([[1, 0], [2, -1]]),
+        tag=tag,
+        num_rois=2,
+        num_classes=classes,
+        mask_size=size,
+        sample_ratio=samples,
+        aligned=aligned,
+        grad=False,
+        mxnet_wrong="it has this operator on NVIDIA devices only",
+        oracle="none",
+        expect=expect,
+    )
+
+
+def _masks() -> list[Case]:
+    return [_mask_row("plain", 2, False), _mask_row("aligned", 2, True), _mask_row("adaptive", -1, False)]
+
+
 def _proposals() -> list[Case]:
     rows = []
     attrs: dict[str, Any] = {
@@ -395,4 +452,4 @@ def _proposals() -> list[Case]:
     return rows
 
 
-CASES: list[Case] = [*_nms(), *_pairs(), *_multibox(), *_regions(), *_proposals()]
+CASES: list[Case] = [*_nms(), *_pairs(), *_multibox(), *_regions(), *_masks(), *_proposals()]

@@ -17,6 +17,7 @@ from .monitor import watch
 from .ndarray import NDArray
 from .ndarray.creation import zeros
 from .ndarray.dispatch import call
+from .steady import Steady
 from .symbol import Symbol
 
 __all__ = ["Executor", "simple_bind"]
@@ -59,6 +60,7 @@ class Executor:
         self._reqs = _requests(grad_req, self.arg_names, self.grad_arrays)
         self._outputs: list[NDArray] | None = None
         self.function = function or SymbolFunction(symbol, name=symbol.name or "executor")
+        self._steady = Steady(symbol, self.function.name)
         self._recorded = False
         self._monitor: tuple[Callable[[str, NDArray], None], bool] | None = None
 
@@ -113,7 +115,7 @@ class Executor:
                     f"argument {name!r}: expected shape {arrays[name].shape}, got {tuple(value.shape)}"
                 )
             arrays[name][:] = value
-        outputs = self._deliver(self._run(is_train, recorded=is_train))
+        outputs = self._deliver(self._run(True, recorded=True) if is_train else self._infer())
         self._recorded = is_train
         if self._monitor is not None:
             views = {**{n: x.detach() for n, x in arrays.items()}, **self.aux_dict}
@@ -127,6 +129,15 @@ class Executor:
         for held, new in zip(self._outputs, results, strict=True):
             held._raw, held._version, held._place = new._raw, new._version, new._place
         return self._outputs
+
+    def _infer(self) -> list[NDArray]:
+        """Call the compiled symbol for inference, with arrays that stay the same as constants."""
+        arrays = {**self.arg_dict, **self.aux_dict}
+        function = self._steady.function(arrays)
+        if function is None:
+            return self._run(train=False, recorded=False)
+        with _Scope(False, False):
+            return call(function, [arrays[n] for n in function.names], train=False, ctx=self._ctx)
 
     def _run(self, train: bool, recorded: bool) -> list[NDArray]:
         """Call the compiled symbol; `recorded` with the gradient arrays as the places of gradients."""

@@ -86,3 +86,36 @@ def test_arrays_of_another_executor() -> None:
     assert [a is b for a, b in zip(one.arg_arrays, three.arg_arrays, strict=True)] == [False, False, True]
     with pytest.raises(mx.MXNetError, match=r"'x' has shape \(2, 3\) here, but \(5, 3\)"):
         fc.simple_bind(mx.cpu(), x=(2, 3), shared_exec=one, shared_arg_names=["x"])
+
+
+def test_inference_sees_every_change() -> None:
+    """Weights that stay the same become constants after a few calls; any write to them is seen."""
+    fc = mx.sym.FullyConnected(mx.sym.Variable("x"), num_hidden=1, name="fc")
+    fc = mx.sym.broadcast_add(fc, mx.sym.Variable("shift"))
+    executor = fc.simple_bind(mx.cpu(), x=(1, 2), shift=(1, 1))
+    arrays = executor.arg_dict
+    arrays["fc_weight"][:] = nd.array([[1, 10]])
+
+    def result(x: list[float]) -> float:
+        return float(executor.forward(x=nd.array([x]))[0].asscalar())
+
+    assert [result([i, 1]) for i in range(5)] == [10, 11, 12, 13, 14]
+    arrays["fc_bias"][:] = 100
+    assert [result([i, 1]) for i in range(5)] == [110, 111, 112, 113, 114]
+    arrays["shift"][:] = 1000
+    assert [result([i, 1]) for i in range(5)] == [1110, 1111, 1112, 1113, 1114]
+    executor.forward(is_train=True)
+    executor.backward()
+    arrays["fc_weight"][:] -= executor.grad_dict["fc_weight"]  # (4, 1), the last x
+    assert [result([i, 1]) for i in range(4)] == [1109, 1106, 1103, 1100]
+    executor.backward()  # after inference with constants
+    assert executor.grad_dict["fc_weight"].asnumpy().tolist() == [[3, 1]]
+
+
+def test_arrays_that_never_change() -> None:
+    """All of them are constants then, and the outputs are still those of each call."""
+    x = nd.array([2.0])
+    executor = (mx.sym.Variable("x") * 3).bind(mx.cpu(), {"x": x})
+    assert [executor.forward()[0].asscalar() for _ in range(5)] == [6] * 5
+    x[:] = 5
+    assert executor.forward()[0].asscalar() == 15

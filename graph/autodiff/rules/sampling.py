@@ -48,7 +48,8 @@ def _inside(g: Builder, there: Tensor, size: DimLike, padding: str, corners: boo
 
 def _cubic(g: Builder, part: Tensor) -> list[Tensor]:
     """Keys' weights (a = -0.75) of the four elements around a place that lies `part` behind the second."""
-    a, found = -0.75, []
+    a = -0.75
+    found: list[Tensor] = []
     for distance in (part + 1.0, part, 1.0 - part, 2.0 - part):
         square = distance * distance
         if distance is part or len(found) == 2:

@@ -8,6 +8,7 @@ from typing import Any
 from ....base import MXNetError, numeric_types
 from ...hybrid_block import HybridBlock
 from ...nn import Activation
+from ...parameter import Parameter
 
 __all__ = ["DeformableConvolution", "ModulatedDeformableConvolution"]
 
@@ -26,6 +27,8 @@ class _Deformable(HybridBlock):
     numbers : how many numbers that one gives for each element of the kernel.
     weight_first : whether the weight is registered before that of the other convolution.
     """
+
+    deformable_conv_weight: Parameter
 
     def __init__(
         self,
@@ -98,6 +101,7 @@ class _Deformable(HybridBlock):
     def __repr__(self) -> str:
         given = self._kwargs_deformable_conv
         shape = self.deformable_conv_weight.shape
+        assert shape is not None
         text = f"{type(self).__name__}({shape[1] or None} -> {shape[0]}, kernel_size={given['kernel']}"
         text += f", stride={given['stride']}"
         for key, label, usual in (

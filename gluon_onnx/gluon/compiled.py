@@ -91,7 +91,7 @@ class _Inference:
 
     def run(self, raws: list[Raw]) -> list[NDArray]:
         """Outputs for the raw values of the inputs."""
-        first = raws[0]
+        first = raws[0] if raws else None
         if len(raws) == 1 and isinstance(first, np.ndarray):
             key: Any = first.dtype, first.shape
         else:

@@ -183,6 +183,7 @@ class _Export:
         self.out, self.arrays = block._exported_arrays()
         assert block._graph is not None
         self.names = [str(s.name) for s in block._graph[0]]
+        self.used = set(self.out.list_inputs())
         self.params: dict[str, Array] = {k.partition(":")[2]: v.asnumpy() for k, v in self.arrays.items()}
         self.specs = self._specs()
         self.outer = _renamed(self.names, options.input_names)
@@ -328,6 +329,7 @@ class _Export:
         return {
             self.outer[n]: np.ascontiguousarray(x, self._outer_dtype(n))
             for n, x in zip(self.names, arrays, strict=True)
+            if n in self.used
         }
 
     def _calibration(self) -> Iterator[dict[str, Array]] | None:

@@ -21,7 +21,7 @@ from ..onnx_nodes import anonymous, captured_names, emit_nodes, plain_domain, ty
 from ..onnx_versions import is_known, schema_of
 from ..ops.onnx_operator import ABSENT, CAPTURED, OPSETS, OUTPUTS, TYPES, OnnxOperator, write_type
 from ..ops.registry import find
-from ..program import Program, finish
+from ..program import RANDOM_KEY, Program, finish
 from ..symbol import Entry, Node, Symbol
 from .onnx_file import OnnxFile, read_file
 
@@ -89,6 +89,10 @@ class _Importer:
         self.results = {v.name for v in self.graph.output}
 
     def model(self) -> OnnxModel:
+        if RANDOM_KEY in self.constants or any(v.name == RANDOM_KEY for v in self.graph.input):
+            raise FormatError(
+                f"{self.file.name}: rename {RANDOM_KEY!r}: programs that draw numbers have an input of that name"
+            )
         specs = self._inputs()
         for name, value in self.constants.items():
             if self._is_variable(name, value):

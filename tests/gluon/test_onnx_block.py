@@ -178,6 +178,47 @@ def test_numbers_as_inputs(tmp_path: pathlib.Path) -> None:
     )
 
 
+EDGES = {
+    "an input is an output": ("n (float[N] x) => (float[N] x) { y = Neg(x) }", [[1, 2]], ["x"]),
+    "an input that nothing reads": (
+        "n (float[N] z, float[N] x) => (float[N] y) { y = Neg(x) }",
+        [[-1, -2]],
+        ["y"],
+    ),
+    "weights are outputs": (
+        "n (float[N] x) => (float[N] y, float[2] w, float k) <float[2] w = {1,2}, float k = {3}> { y = Neg(x) }",
+        [[-1, -2], [1, 2], 3],
+        ["y", "w", "k"],
+    ),
+    "no nodes": ("n (float[N] x) => (float[2] w) <float[2] w = {1,2}> { }", [[1, 2]], ["w"]),
+    "names like our own": (
+        "n (float[N] const) => (float[N] Neg) { const_1 = Neg(const) Neg = Neg(const_1) }",
+        [[1, 2]],
+        ["Neg"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EDGES)
+def test_unusual_graphs(name: str, tmp_path: pathlib.Path) -> None:
+    text, expected, outputs = EDGES[name]
+    m = onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["" : 17]> {text}')
+    path = written(m, tmp_path)
+    assert mx.sym.load(path).list_outputs() == outputs
+    block = SymbolBlock.imports(path)
+    found = block(*(nd.array([1, 2]) for _ in m.graph.input))
+    assert [y.asnumpy().tolist() for y in (found if isinstance(found, list) else [found])] == expected
+    block.export(str(tmp_path / "again.onnx"))
+
+
+def test_a_name_that_is_taken(tmp_path: pathlib.Path) -> None:
+    m = onnx.parser.parse_model(
+        '<ir_version: 8, opset_import: ["" : 17]> n (float[N] random_key) => (float[N] y) { y = Neg(random_key) }'
+    )
+    with pytest.raises(MXNetError, match="rename 'random_key'"):
+        SymbolBlock.imports(written(m, tmp_path))
+
+
 # -- training ------------------------------------------------------------------------------------
 
 

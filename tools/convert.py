@@ -214,7 +214,11 @@ def to_mxnet(runnable: OnnxModel, feeds: Sequence[Feed], args: argparse.Namespac
         hint = "" if args.static or "open" not in str(error) else "\n(--static fixes the sizes of the inputs)"
         raise CommandError(f"{error}{hint}", ExitCode.UNSUPPORTED) from error
     limit = TOLERANCE if args.tolerance is None else args.tolerance
-    worst = None if args.no_verify else verify(runnable, found, feeds, limit, args.seed)
+    try:
+        worst = None if args.no_verify else verify(runnable, found, feeds, limit, args.seed)
+    except GraphError as error:  # what the rules of operators say about the types and shapes of the data
+        text = f"{runnable.path}: MXNet's operators do not take these data: {error}"
+        raise CommandError(text, ExitCode.UNSUPPORTED) from error
     prefix = args.output.name.removesuffix("-symbol.json")
     paths = (str(args.output), str(args.output.with_name(f"{prefix}-0000.params")))
     write_mxnet(found, paths)

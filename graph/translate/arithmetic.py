@@ -15,10 +15,9 @@ __all__: list[str] = []
 
 _SAME = {
     "Abs": "abs", "Ceil": "ceil", "Cos": "cos", "Cosh": "cosh", "Erf": "erf", "Exp": "exp", "Floor": "floor",
-    "Log": "log", "Neg": "negative", "Not": "logical_not", "Reciprocal": "reciprocal", "Round": "rint",
-    "Sign": "sign", "Sin": "sin", "Sinh": "sinh", "Sqrt": "sqrt", "Tan": "tan", "Acos": "arccos", "Asin": "arcsin",
-    "Atan": "arctan", "Acosh": "arccosh", "Asinh": "arcsinh", "Atanh": "arctanh", "IsNaN": "_contrib_isnan",
-    "IsInf": "_contrib_isinf", "Identity": "_copy",
+    "Log": "log", "Neg": "negative", "Not": "logical_not", "Reciprocal": "reciprocal", "Sign": "sign", "Sin": "sin",
+    "Sinh": "sinh", "Sqrt": "sqrt", "Tan": "tan", "Acos": "arccos", "Asin": "arcsin", "Atan": "arctan",
+    "Acosh": "arccosh", "Asinh": "arcsinh", "Atanh": "arctanh", "Identity": "_copy",
 }  # fmt: skip
 
 # With both operands as arrays, with a number on the right, and with a number on the left.
@@ -139,11 +138,10 @@ def _selu(c: Call) -> Value:
 
 @rule("PRelu")
 def _prelu(c: Call) -> Value:
-    slope = c.constant(1, "its slope")
-    channels = slope.shape[-c.rank() + 1 :] if slope.ndim >= c.rank() - 1 else slope.shape
+    slope, rank = c.constant(1, "its slope"), c.rank()
     if slope.size == 1:
         return c.make("LeakyReLU", c.value(0), slope.reshape(1), act_type="prelu")
-    if c.rank() < 2 or int(np.prod(channels)) != slope.size or channels[0] != slope.size:
+    if rank < 2 or slope.ndim < rank - 1 or slope.shape[slope.ndim - rank + 1] != slope.size:
         raise No(f"MXNet's slope is one number for each channel, not of shape {slope.shape}")
     return c.make("LeakyReLU", c.value(0), slope.reshape(-1), act_type="prelu")
 
@@ -167,9 +165,16 @@ def _mish(c: Call) -> Value:
 
 @rule("Clip")
 def _clip(c: Call) -> Value:
-    low = float(c.constant(1, "its lower bound")) if c.has(1) else -3.4e38
-    high = float(c.constant(2, "its upper bound")) if c.has(2) else 3.4e38
-    return c.make("clip", c.value(0), a_min=low, a_max=high)
+    if c.has(1) and c.has(2):
+        low, high = (
+            float(c.constant(i, what)) for i, what in ((1, "its lower bound"), (2, "its upper bound"))
+        )
+        return c.make("clip", c.value(0), a_min=low, a_max=high)
+    if c.has(1):
+        return c.make("_maximum_scalar", c.value(0), scalar=float(c.constant(1, "its lower bound")))
+    if c.has(2):
+        return c.make("_minimum_scalar", c.value(0), scalar=float(c.constant(2, "its upper bound")))
+    return c.value(0)
 
 
 @rule("Cast")
@@ -185,9 +190,20 @@ def _cast(c: Call) -> Value:
 @rule("Where")
 def _where(c: Call) -> Value:
     shape = c.out_shapes[0]
-    if any(s != shape for s in c.shapes) or shape is None:
+    if shape is None or (None in shape and any(s != shape for s in c.shapes)):
         raise No("MXNet's where needs operands of the same shape")
-    return c.make("where", c.value(0), c.value(1), c.value(2))
+    return c.make("where", *(_broadcast(c, i, shape) for i in range(3)))
+
+
+def _broadcast(c: Call, i: int, shape: tuple[int | None, ...]) -> Value:
+    """Input `i` in a shape that it broadcasts to."""
+    value = c.value(i)
+    if isinstance(value, np.ndarray):
+        return np.array(np.broadcast_to(value, [int(n or 0) for n in shape]))
+    if c.shapes[i] == shape:
+        return value
+    value = _leading_ones(c, value, len(shape) - c.rank(i), i)
+    return c.make("broadcast_to", value, suffix=f"_operand{i}", shape=tuple(int(n or 0) for n in shape))
 
 
 @rule(*_REDUCTIONS)

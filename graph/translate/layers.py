@@ -101,15 +101,27 @@ def _pool(c: Call) -> Value:
     if kind == "avg":
         form["count_include_pad"] = bool(c.get("count_include_pad", 0))
     if kind == "lp":
-        form["p_value"] = c.get("p", 2)
+        if c.get("p", 2) != 2:  # MXNet takes powers of the elements, not of their sizes
+            raise No("MXNet's Pooling is by the 2-norm")
+        form["p_value"] = 2
     fill = -3.4e38 if kind == "max" else 0.0
     sides = _sides(c, kernel, strides, dilations)
     if kind == "avg" and not form["count_include_pad"] and any(a != b for a, b in sides):
         raise No("MXNet's Pooling pads both sides alike")
     data, pads = _padded(c, kernel, strides, dilations, fill)
     if c.get("ceil_mode"):
+        _check_rounding(c, kernel, strides, sides)
         form["pooling_convention"] = "full"
     return c.make("Pooling", data, kernel=kernel, stride=strides, pad=pads, **form)
+
+
+def _check_rounding(
+    c: Call, kernel: Sequence[int], strides: Sequence[int], sides: list[tuple[int, int]]
+) -> None:
+    """Raise where ONNX leaves out a window that would begin behind the data: MXNet counts it."""
+    for n, k, s, (a, b) in zip((c.shapes[0] or ())[2:], kernel, strides, sides, strict=False):
+        if n is not None and -(-(n + a + b - k) // s) * s >= n + a:
+            raise No("MXNet's Pooling also counts windows that begin in the padding")
 
 
 @rule("GlobalMaxPool", "GlobalAveragePool")
@@ -171,6 +183,8 @@ def _softmax(c: Call) -> Value:
 
 @rule("Dropout")
 def _dropout(c: Call) -> Value:
+    if c.has(2) and c.constant(2, "whether it trains"):
+        raise No("it is in training mode")
     ratio = float(c.constant(1, "its ratio")) if c.has(1) else 0.5
     return c.make("Dropout", c.value(0), p=ratio)
 
@@ -251,10 +265,11 @@ def _resize(c: Call) -> Value:
     (h, w), (new_h, new_w) = ((int(n or 0) for n in s[2:]) for s in (shape, out))
     mode, place = c.get("mode", "nearest"), c.get("coordinate_transformation_mode", "half_pixel")
     if mode == "nearest" and new_h % h == 0 and new_h // h == new_w / w:
-        if place != "asymmetric" and (place != "half_pixel" or c.get("nearest_mode", "round_prefer_floor") not in
-                                      ("round_prefer_floor", "round_prefer_ceil")):  # fmt: skip
-            raise No(f"MXNet's UpSampling repeats pixels, which {place} does not")
+        rounding = c.get("nearest_mode", "round_prefer_floor")
+        repeats = {"asymmetric": ["floor"], "half_pixel": ["round_prefer_floor", "round_prefer_ceil"]}
+        if rounding not in repeats.get(place, []):
+            raise No(f"MXNet's UpSampling repeats pixels, which {place} with {rounding} does not")
         return c.make("UpSampling", c.value(0), scale=new_h // h, sample_type="nearest", num_args=1)
-    if mode == "linear" and place == "align_corners":
+    if mode == "linear" and place == "align_corners" and min(new_h, new_w) > 1:
         return c.make("_contrib_BilinearResize2D", c.value(0), height=new_h, width=new_w)
     raise No(f"MXNet has no resizing of mode {mode} with {place} from {h}x{w} to {new_h}x{new_w}")

@@ -92,6 +92,8 @@ def _split(c: Call) -> list[Value]:
         whole = int(shape[axis] or 0)
         step = -(-whole // count)
         sizes = [min(step, whole - step * i) for i in range(count)]
+    if 0 in sizes:
+        raise No("a part has no elements, which MXNet does not have")
     if len(set(sizes)) == 1:
         node, _ = c.make("SliceChannel", c.value(0), num_outputs=count, axis=axis)
         return [(node, i) for i in range(count)]
@@ -111,12 +113,10 @@ def _slice(c: Call) -> Value:
     value = c.value(0)
     if all(s == 1 for s in steps):
         for i, (axis, start, end) in enumerate(zip(axes, starts, ends, strict=True)):
-            last = i == len(axes) - 1
-            bound = None if end >= _END else end
-            start = max(start, -_END)
-            value = c.make(
-                "slice_axis", value, suffix="" if last else f"_{i}", axis=axis % rank, begin=start, end=bound
-            )
+            last, at = i == len(axes) - 1, axis % rank
+            first, bound = _bounds(start, end, (c.shapes[0] or (None,) * rank)[at])
+            suffix = "" if last else f"_{i}"
+            value = c.make("slice_axis", value, suffix=suffix, axis=at, begin=first, end=bound)
         return value
     begin: list[int | None] = [None] * rank
     stop: list[int | None] = [None] * rank
@@ -126,6 +126,16 @@ def _slice(c: Call) -> Value:
         begin[at] = None if abs(start) >= _END else start
         stop[at], by[at] = (None if abs(end) >= _END else end), step
     return c.make("slice", value, begin=tuple(begin), end=tuple(stop), step=tuple(by))
+
+
+def _bounds(start: int, end: int, size: int | None) -> tuple[int, int | None]:
+    """Bounds of a slice as MXNet takes them: inside of the axis."""
+    if size is None:
+        return max(start, -_END), None if end >= _END else end
+    first, last, _ = slice(start, end).indices(size)
+    if first >= last:
+        raise No("it selects nothing, and MXNet has no arrays without elements")
+    return first, last
 
 
 @rule("Expand")

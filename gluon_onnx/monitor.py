@@ -15,6 +15,9 @@ from .symbol import Symbol
 
 __all__ = ["Monitor", "watch"]
 
+# MXNet has no name for the only input of its elementwise operators, save for these, which were layers once.
+_NAMED = ("L2Normalization", "LRN", "MakeLoss")
+
 
 class Monitor:
     """Collects statistics of the outputs of an executor's operators, and of its parameters.
@@ -126,8 +129,8 @@ def watch(
             continue
         if everything:
             names = node.argument_names()
-            if node.op.elementwise and len(names) == 1:
-                names = ["input0"]  # MXNet's simple operators have no names for it
+            if node.op.elementwise and len(names) == 1 and node.op.name not in _NAMED:
+                names = ["input0"]
             for argument, entry in zip(names, node.inputs, strict=True):
                 source = entry[0]
                 if source.name in labels and source.op is None:

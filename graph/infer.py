@@ -136,7 +136,7 @@ def _settled(node: Node, shapes: Mapping[Entry, PartialShape]) -> bool:
 
 def has_free_shape(node: Node) -> bool:
     """Whether the node makes an array some of whose sizes follow from where it is used."""
-    return node.op is not None and node.op.free_shape and 0 in (node.parsed.shape or ())
+    return node.op is not None and node.op.free_shape and any(d <= 0 for d in node.parsed.shape or ())
 
 
 def _step(node: Node, shapes: dict[Entry, PartialShape], types: Mapping[Entry, np.dtype[Any] | None]) -> bool:
@@ -162,7 +162,7 @@ def _step(node: Node, shapes: dict[Entry, PartialShape], types: Mapping[Entry, n
     if isinstance(op, ControlOperator):
         _body_shapes(node, op, context)
     elif free:
-        context.set(0, tuple(d or None for d in attrs.shape))
+        context.set(0, tuple(d if d > 0 else None for d in attrs.shape))
     elif any(not is_complete(s) for s in context.outputs) and all(s is not None for s in ins):
         try:
             found = abstract_outputs(

@@ -64,14 +64,16 @@ def test_monitor_all() -> None:
     """Names of what a monitor sees, as MXNet gives them: variables, inputs of operators, outputs."""
     x = mx.sym.Activation(mx.sym.Variable("x"), act_type="relu", name="act")
     x = mx.sym.FullyConnected(x, num_hidden=1, no_bias=True, name="fc")
+    x = mx.sym.L2Normalization(x, name="norm")
     executor = x.simple_bind(mx.cpu(), x=(2, 2))
     names: list[list[str]] = [[], []]
     for everything in (False, True):
         executor.set_monitor_callback(lambda name, _, to=names[everything]: to.append(name), everything)
         executor.forward()
     assert names == [
-        ["act_output", "fc_output"],
-        ["x", "act_input0", "act_output", "fc_data", "fc_weight", "fc_weight", "fc_output"],
+        ["act_output", "fc_output", "norm_output"],
+        ["x", "act_input0", "act_output", "fc_data", "fc_weight", "fc_weight", "fc_output"]
+        + ["norm_data", "norm_output"],
     ]
 
 

@@ -56,6 +56,14 @@ def test_partial(
     assert (found, outputs) == (arguments, [output])
 
 
+@pytest.mark.parametrize("shape", [(0, 0), (-1, -1), (-1, 2), (3, 0)])
+def test_sizes_that_follow_from_use(shape: Shape) -> None:
+    """Made arrays may leave sizes open, by 0 or -1."""
+    total = sym.transpose(sym.ones(shape=shape)) + sym.ones(shape=(2, 3))
+    (found,) = total.bind(mx.cpu(), {}).forward()
+    assert found.asnumpy().tolist() == [[2, 2, 2]] * 2
+
+
 @pytest.mark.parametrize(
     ("make", "known", "message"),
     [

@@ -48,7 +48,7 @@ class Operator:
     names_outputs : `output_names` gives whole names, not suffixes; an empty one is an output that is left out.
     bodies : number of Symbols that a node has as its bodies (control flow).
     inits : initializers that variables for some inputs get, by name of the input, as MXNet writes them.
-    free_shape : a zero in parameter `shape` stands for a size that follows from where the result is used.
+    free_shape : a zero, or less, in parameter `shape` stands for a size that follows from where the result is used.
     """
 
     names_outputs = False

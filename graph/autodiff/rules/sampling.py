@@ -66,7 +66,7 @@ def _elements(
     last = g.cast(g.dim(size - 1), place.dt)
     if mode == "nearest":
         place = g.op("Round", place)
-    if padding == "border":
+    if padding == "border" and mode != "cubic":  # of cubic ones only the elements are moved inside
         place = g.op("Min", g.op("Max", place, 0.0), last)
     elif padding == "reflection":
         low = 0.0 if corners else -0.5

@@ -12,7 +12,6 @@ import pytest
 from gluon_onnx.graph.autodiff.engine import joint
 from gluon_onnx.graph.builder import Builder, Tensor
 from gluon_onnx.graph.dims import Dim
-from gluon_onnx.graph.errors import NotDifferentiableError
 from gluon_onnx.graph.program import Program, finish
 from tests.graph.autodiff.slopes import Slope, head, program_of, row
 
@@ -33,25 +32,31 @@ def _grid(**attributes: Any) -> Callable[..., Tensor]:
     return lambda g, x, grid: g.op("GridSample", x, grid, **attributes)
 
 
-def _torch_grid(padding: str, corners: bool) -> Callable[..., Any]:
+_MODES = {"linear": "bilinear", "cubic": "bicubic", "nearest": "nearest"}
+
+
+def _torch_grid(mode: str, padding: str, corners: bool) -> Callable[..., Any]:
     def sample(x: Any, grid: Any) -> Any:
         import torch
 
-        return torch.nn.functional.grid_sample(x, grid, padding_mode=padding, align_corners=corners)
+        return torch.nn.functional.grid_sample(
+            x, grid, mode=_MODES[mode], padding_mode=padding, align_corners=corners
+        )
 
     return sample
 
 
 GRIDS = [
     row(
-        f"{padding}-{corners}",
-        _grid(mode="linear", padding_mode=padding, align_corners=corners),
+        f"{mode}-{padding}-{corners}",
+        _grid(mode=mode, padding_mode=padding, align_corners=corners),
         _random(2, 3, 4, 5),
         _random(2, 3, 2, 2) * 0.8,
-        torch=_torch_grid(padding, bool(corners)),
+        torch=_torch_grid(mode, padding, bool(corners)),
         smooth=False,
     )
-    for padding in ("zeros", "border")
+    for mode in _MODES
+    for padding in ("zeros", "border", "reflection")
     for corners in (0, 1)
 ]
 
@@ -80,17 +85,6 @@ def test_grid_sample(slope: Slope) -> None:
     np.testing.assert_allclose(y, result.detach().numpy(), rtol=1e-12, atol=1e-13)
     for grad, leaf in zip(found, leaves, strict=True):
         np.testing.assert_allclose(grad, leaf.grad.numpy(), rtol=1e-12, atol=1e-13)
-
-
-@pytest.mark.parametrize(
-    "attributes", [{"mode": "cubic"}, {"padding_mode": "reflection"}], ids=["cubic", "mirror"]
-)
-def test_other_grids_are_refused(attributes: dict[str, Any]) -> None:
-    g = Builder()
-    x, grid = g.input("x", np.float32, (1, 1, 4, 4)), g.input("grid", np.float32, (1, 2, 2, 2))
-    program = finish(g, [g.op("GridSample", x, grid, **attributes)], names=["y"])
-    with pytest.raises(NotDifferentiableError, match=r"GridSample.*linearly"):
-        joint(program, [0], [0])
 
 
 def _deform(groups: int, parts: int, size: tuple[int, ...], **attributes: Any) -> Callable[..., Tensor]:

@@ -173,9 +173,9 @@ def plot_network(
     hidden = {node for node in nodes if node.op is None and hide_weights and is_weight(node.name)}
     for node in nodes:
         if node.op is not None:
-            kind = node.op.name
+            kind = node.op.name.removeprefix("onnx.")
             text = label_of(kind, node.attrs, node.name)
-            picture.boxes.append(Box(node.name, node.name, kind, text, color_of(kind)))
+            picture.boxes.append(Box(node.name, node.name, node.op.name, text, color_of(kind)))
         elif not is_weight(node.name):
             picture.boxes.append(Box(node.name, node.name, "", node.name, color_of("")))
     for node in nodes:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from .feeds import (
     Feed,
+    Wishes,
     add_feed_arguments,
     arrays_of,
     input_parts,
@@ -146,7 +147,7 @@ def run(args: argparse.Namespace) -> ExitCode:
     return ExitCode.CHECK_FAILED if any(d.departs for d in (*outputs, *layers)) else ExitCode.OK
 
 
-def open_both(args: argparse.Namespace, wishes: Any) -> tuple[Runnable, Runnable]:
+def open_both(args: argparse.Namespace, wishes: Wishes) -> tuple[Runnable, Runnable]:
     """The two models; the same one twice if only one is named."""
     params = [*args.params, *args.params[-1:]] if args.b is None else list(args.params)
     if args.b is not None and len(params) == 1:  # for the one that takes them
@@ -155,21 +156,19 @@ def open_both(args: argparse.Namespace, wishes: Any) -> tuple[Runnable, Runnable
     first = open_with_wishes(args.a, a, args, wishes)
     if args.b is None and len(args.params) < 2:
         return first, first
-    names = dict(zip((t.name for t in first.inputs), first.inputs, strict=True))
-    second = open_with_wishes(args.b or args.a, b, args, wishes_for(wishes, names, args.b or args.a))
-    return first, second
+    path = args.b or args.a
+    return first, open_with_wishes(path, b, args, wishes_for(wishes, path))
 
 
-def wishes_for(wishes: Any, names: Mapping[str, Any], path: Path) -> Any:
-    """What is said about inputs in the first model's names, for a second model that may have others.
+def wishes_for(wishes: Wishes, path: Path) -> Wishes:
+    """The shapes that are given for a first model, for the inputs of the same names of a second one.
 
-    Shapes are passed on where the names are the same; values are taken over from the first model anyway.
+    The values are taken over from the first model.
     """
     from .model_file import open_path
 
     known = {tensor.name for tensor in open_path(path).inputs}
-    shapes = {n: s for n, s in wishes.shapes.items() if n in known and n in names}
-    return type(wishes)({}, {}, shapes)
+    return Wishes({}, {}, {name: shape for name, shape in wishes.shapes.items() if name in known})
 
 
 def make_sides(args: argparse.Namespace, models: tuple[Runnable, Runnable]) -> tuple[Side, Side]:

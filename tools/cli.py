@@ -152,6 +152,14 @@ COMMANDS: dict[str, Entry] = {
             "gluon-onnx exec - < program.py",
         ),
     ),
+    "finetune": Entry(
+        "finetune",
+        "train a model on samples, with checkpoints and early stopping, and write it verified as ONNX",
+        (
+            "gluon-onnx finetune model.onnx --data samples.npz --trainable '^fc' --out tuned",
+            "gluon-onnx finetune model-symbol.json --data pictures/ --size 3x112x112 --head 5 --epochs 20",
+        ),
+    ),
     "doctor": Entry(
         "doctor",
         "tell which versions, devices and libraries are here, what is missing and how to get it",

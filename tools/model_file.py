@@ -66,6 +66,7 @@ class Parameter:
     load : reads all elements.
     blocks : reads them in order, so many at a time, without the whole in memory.
     auxiliary : the file calls it an auxiliary state.
+    offset : bytes from the start of a safetensors file to the elements.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Parameter:
     load: Callable[[], npt.NDArray[Any]] = field(repr=False)
     blocks: Callable[[int], Iterator[npt.NDArray[Any]]] | None = field(default=None, repr=False)
     auxiliary: bool = False
+    offset: int = 0
 
     @property
     def size(self) -> int:
@@ -199,6 +201,10 @@ def open_path(
         found, others = choose_file(path)
         model = open_path(found, params, shapes)
         model.others = others
+        if path / CHECKPOINT in others:
+            from .parameter_file import add_checkpoint
+
+            add_checkpoint(model, path / CHECKPOINT)
         return model
     if params is not None and path.suffix != ".json":
         raise CommandError(f"--params {params}: {path} is not a -symbol.json file")
@@ -206,7 +212,7 @@ def open_path(
         from .mxnet_file import read_symbol
 
         return read_symbol(path, params or beside(path), shapes)
-    if path.suffix in (".params", ".safetensors"):
+    if path.suffix in (".params", ".safetensors") or path.name == CHECKPOINT:
         if shapes:
             raise CommandError(f"--input {next(iter(shapes))}: {path} holds parameters only, no graph")
         from .parameter_file import read_parameters, read_safetensors
@@ -220,6 +226,9 @@ def open_path(
         return read_onnx(path, shapes)
     raise CommandError(f"{path}: expected a file named *-symbol.json, *.params, *.safetensors or *.onnx")
 
+
+#: Of a folder of training artifacts this holds the parameters, which are inputs of the models.
+CHECKPOINT = "checkpoint"
 
 #: Of a folder of training artifacts these hold the model, the first the best.
 MODELS = ("inference_model.onnx", "eval_model.onnx", "training_model.onnx")

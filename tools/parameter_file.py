@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,17 +15,22 @@ import numpy.typing as npt
 from ..graph.errors import FormatError
 from ..graph.importers.params import read_params
 from .model_file import Parameter, numpy_type
+from .tables import counted
 
 if TYPE_CHECKING:
-    from ..graph.importers.params import TensorRecord
+    import onnx
 
-__all__ = ["pieces", "read_parameters", "read_safetensors"]
+    from ..graph.importers.params import TensorRecord
+    from .model_file import ModelFile
+
+__all__ = ["add_checkpoint", "pieces", "read_parameters", "read_safetensors"]
 
 _TYPES = {
     "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64", "I32": "int32",
     "I16": "int16", "I8": "int8", "U64": "uint64", "U32": "uint32", "U16": "uint16", "U8": "uint8", "BOOL": "bool",
     "F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2",
 }  # fmt: skip
+_ORT_IDENTIFIER = b"ODTC"  # in checkpoints of ONNX Runtime's on-device training, which are flatbuffers
 _LONGEST_HEADER = 100_000_000
 
 
@@ -115,6 +120,48 @@ def read_safetensors(path: Path) -> dict[str, Parameter]:
     return {name: _entry(path, name, item, start, total) for name, item in header.items()}
 
 
+def add_checkpoint(model: ModelFile, path: Path) -> None:
+    """Take the parameters of a model of training artifacts, which are its inputs, from the checkpoint beside it."""
+    with path.open("rb") as stream:
+        if stream.read(8)[4:] == _ORT_IDENTIFIER:
+            model.notes.append(f"{path} is of ONNX Runtime's on-device training: it was not read")
+            return
+    if model.proto is None:
+        return
+    stored = read_safetensors(path)
+    names = {tensor.name for tensor in model.inputs}
+    found = {name: parameter for name, parameter in stored.items() if name in names}
+    model.parameters.update(found)
+    model.inputs = [tensor for tensor in model.inputs if tensor.name not in found]
+    model.params_path = path
+    _make_constants(model.proto.graph, found, path)
+    if len(stored) > len(found):
+        rest = counted(len(stored) - len(found), "array")
+        model.notes.append(
+            f"{path} also holds {rest} that this model does not read, as states of the optimizer"
+        )
+
+
+def _make_constants(graph: onnx.GraphProto, found: Mapping[str, Parameter], path: Path) -> None:
+    """Make inputs of a graph constants whose external data lies in a checkpoint beside the model."""
+    from onnx import TensorProto, helper
+
+    kept = [value for value in graph.input if value.name not in found]
+    del graph.input[:]
+    graph.input.extend(kept)
+    for name, parameter in found.items():
+        number = helper.np_dtype_to_tensor_dtype(numpy_type(parameter.dtype))
+        stored = TensorProto(name=name, data_type=number, dims=parameter.shape)
+        stored.data_location = TensorProto.EXTERNAL
+        for key, value in (
+            ("location", path.name),
+            ("offset", parameter.offset),
+            ("length", parameter.nbytes),
+        ):
+            stored.external_data.add(key=key, value=str(value))
+        graph.initializer.append(stored)
+
+
 def _entry(path: Path, name: str, item: Any, start: int, total: int) -> Parameter:
     """One array of a safetensors file."""
     try:
@@ -135,4 +182,4 @@ def _entry(path: Path, name: str, item: Any, start: int, total: int) -> Paramete
     def load() -> npt.NDArray[Any]:
         return next(blocks(prod(shape) or 1), np.empty(0, dtype)).reshape(shape)
 
-    return Parameter(name, dtype.name, shape, nbytes, load, blocks)
+    return Parameter(name, dtype.name, shape, nbytes, load, blocks, offset=start + begin)

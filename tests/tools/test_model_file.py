@@ -18,7 +18,7 @@ from gluon_onnx.tools.model_file import Layer, Tensor, ask, choose_file, open_pa
 from gluon_onnx.tools.nodes import in_block
 from gluon_onnx.tools.outcome import CommandError
 
-from .commands import MXNET, ONNX, PARAMS, SMALL, UNKNOWN
+from .commands import MXNET, ONNX, PARAMS, SMALL, UNKNOWN, answer
 
 
 def symbol(folder: Path, nodes: list[dict[str, Any]], weights: dict[str, tuple[int, ...]]) -> Path:
@@ -222,6 +222,43 @@ def test_damaged_safetensors(header: bytes, message: str, tmp_path: Path) -> Non
     with pytest.raises(ValueError, match=r"bad\.safetensors") as error:
         open_path(path)
     assert message in str(error.value)
+
+
+def with_parameters_as_inputs(path: Path) -> None:
+    """The small ONNX model with its floating-point constants as inputs, as models of training artifacts have them."""
+    model = onnx.load(ONNX)
+    learnt = [stored for stored in model.graph.initializer if stored.data_type == TensorProto.FLOAT]
+    for stored in learnt:
+        model.graph.initializer.remove(stored)
+        model.graph.input.append(helper.make_tensor_value_info(stored.name, stored.data_type, stored.dims))
+    onnx.save(model, path / "inference_model.onnx")
+    arrays = {stored.name: numpy_helper.to_array(stored) for stored in learnt}
+    states = {f"{name}.mean": np.zeros_like(value) for name, value in arrays.items()}
+    save_file({**arrays, **states}, path / "checkpoint")
+
+
+def test_parameters_of_training_artifacts_are_in_the_checkpoint(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_parameters_as_inputs(tmp_path)
+    model = open_path(tmp_path)
+    assert [tensor.name for tensor in model.inputs] == ["data"]
+    assert model.parameters.keys() == open_path(ONNX).parameters.keys()
+    assert model.notes == [
+        f"{tmp_path / 'checkpoint'} also holds 9 arrays that this model does not read, as states of the optimizer"
+    ]
+    assert len(open_path(tmp_path / "checkpoint").parameters) == 18
+    assert answer(capsys, "diff", tmp_path, ONNX)["equal"] is True
+    answer(capsys, "extract", tmp_path, "--to", "small_dense0_fwd_output", "-o", tmp_path / "whole.onnx")
+    assert answer(capsys, "diff", tmp_path / "whole.onnx", ONNX)["equal"] is True
+
+
+def test_a_checkpoint_of_onnx_runtime_is_left_alone(tmp_path: Path) -> None:
+    with_parameters_as_inputs(tmp_path)
+    (tmp_path / "checkpoint").write_bytes(b"\x10\0\0\0ODTC" + bytes(20))
+    model = open_path(tmp_path)
+    assert "small_conv1_bias" in [tensor.name for tensor in model.inputs]
+    assert model.notes[-1].endswith("checkpoint is of ONNX Runtime's on-device training: it was not read")
 
 
 def artifacts(folder: Path, *names: str) -> Path:

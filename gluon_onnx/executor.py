@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from .autograd import _Scope
 from .base import MXNetError
 from .context import Context
 from .graph.errors import ArgumentError, ShapeError
+from .graph.passes.common_expressions import without_repetitions
 from .monitor import watch
 from .ndarray import NDArray
 from .ndarray.creation import zeros
@@ -60,6 +62,7 @@ class Executor:
         self._reqs = _requests(grad_req, self.arg_names, self.grad_arrays)
         self._outputs: list[NDArray] | None = None
         self.function = function or SymbolFunction(symbol, name=symbol.name or "executor")
+        self._merges = os.environ.get("MXNET_ELIMINATE_COMMON_EXPR", "1") != "0"
         self._steady = Steady(symbol, self.function.name)
         self._recorded = False
         self._monitor: tuple[Callable[[str, NDArray], None], bool] | None = None
@@ -271,6 +274,13 @@ class Executor:
         if x.context.on_gpu or n > x.size:
             return zeros(shape, self._ctx, x.dtype)
         return x.reshape((-1,))[:n].reshape(shape)
+
+    def get_optimized_symbol(self) -> Symbol:
+        """The symbol with equal computations done once, as ONNX Runtime runs it.
+
+        With ``MXNET_ELIMINATE_COMMON_EXPR=0`` in the environment when the executor was made, the symbol as it is.
+        """
+        return without_repetitions(self._symbol) if self._merges else self._symbol  # type: ignore[return-value]
 
     def debug_str(self) -> str:
         """The nodes of the graph, one a line."""

@@ -76,7 +76,6 @@ ABSENT: dict[str, str] = {
     "base.data_dir_default": NATIVE,
     "base.register_error": NATIVE,
     "error.register": NATIVE,
-    "executor.Executor.get_optimized_symbol": NATIVE,
     "kvstore.KVStoreServer": NATIVE,
     "libinfo.find_conf_path": NATIVE,
     "ndarray.CachedOp": NATIVE,

@@ -66,7 +66,8 @@ def foreach(body: Callable[..., Any], data: Any, init_states: Any) -> tuple[Any,
     lengths = {len(x) for x in arrays}
     if len(lengths) != 1 or lengths == {0}:
         raise ValueError(f"foreach: expected data of one length, at least 1, got {sorted(lengths)}")
-    states, rows, layout = init_states, [], None
+    states, layout = init_states, None
+    rows: list[list[NDArray]] = []
     for i in range(lengths.pop()):
         outputs, states = body(_grouped([x[i] for x in arrays], structure), states)
         found = _arrays(states, "foreach: states")[1]
@@ -100,7 +101,8 @@ def while_loop(
         raise ValueError("while_loop: max_iterations must be given")
     limit = _number(max_iterations, int, "max_iterations")
     single = isinstance(loop_vars, NDArray)
-    values, rows, layout = [loop_vars] if single else loop_vars, [], None
+    values, layout = [loop_vars] if single else loop_vars, None
+    rows: list[list[NDArray]] = []
     if not len(values):
         raise ValueError("while_loop: loop_vars must have at least one element")
     while len(rows) < limit and _number(cond(*values), bool, "the result of cond"):

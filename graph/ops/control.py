@@ -292,10 +292,11 @@ def cond(
 
 def _cond_wiring(a: Attrs) -> list[BodyWiring]:
     results: list[Wire | None] = [Wire(i) for i in range(a.num_outputs)]
+    nothing: list[Wire | None] = [None]
     return [
         BodyWiring([Wire(p) for p in locs], outputs, [])
         for locs, outputs in (
-            (a.cond_input_locs, [None]),
+            (a.cond_input_locs, nothing),
             (a.then_input_locs, results),
             (a.else_input_locs, results),
         )

@@ -10,6 +10,7 @@ import onnx_ir as ir
 from ...builder import Builder, Tensor
 from ..engine import Gradient, attribute, rule, tensor
 
+
 def mask(g: Builder, condition: Tensor, like: Tensor) -> Tensor:
     """A boolean tensor as zeros and ones of the element type of `like`."""
     return g.cast(condition, like.dt)
@@ -63,6 +64,8 @@ def mod(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
 
     def truncated() -> Tensor:
         q = a / b
+        if not attribute(n, "fmod", 0):
+            return -(dy * g.op("Floor", q))
         return -(dy * g.op("Sign", q) * g.op("Floor", g.op("Abs", q)))
 
     return dy, truncated
@@ -114,11 +117,12 @@ def where(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
 def clip(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
     """The gradient passes at both limits, and where the operand is NaN. The limits get what it lost."""
     x = tensor(n.inputs[0])
-    outside: list[Tensor | None] = []
-    for i, beyond in ((1, "Less"), (2, "Greater")):
-        limit = n.inputs[i] if len(n.inputs) > i else None
-        outside.append(None if limit is None else g.op(beyond, x, tensor(limit)))
-    below, above = outside
+    low, high = (tensor(v) if v is not None else None for v in (*n.inputs[1:], None, None)[:2])
+    crossed = low is not None and high is not None and not _ordered(low, high)
+    raised = g.op("Max", x, low) if crossed else x  # the upper limit counts where the lower one is above it
+    below = None if low is None else g.op("Less", x, low)
+    above = None if high is None else g.op("Greater", raised, high)
+    outside = [below, above]
 
     def data() -> Tensor:
         both = [b for b in outside if b is not None]
@@ -127,14 +131,19 @@ def clip(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
         lost = both[0] if len(both) == 1 else g.op("Or", *both)
         return dy * mask(g, g.op("Not", lost), dy)  # Where takes several times as long
 
-    def of(condition: Tensor | None, unless: Tensor | None = None) -> Gradient:
+    def of(condition: Tensor | None, unless: Tensor | None = None) -> Tensor | None:
         if condition is None:
             return None
         if unless is not None:
             condition = g.op("And", condition, g.op("Not", unless))
         return dy * mask(g, condition, dy)
 
-    return data, lambda: of(below), lambda: of(above, below)
+    return data, lambda: of(below, above if crossed else None), lambda: of(above)
+
+
+def _ordered(low: Tensor, high: Tensor) -> bool:
+    """Whether limits are known to be in order."""
+    return low.const is not None and high.const is not None and bool((low.const <= high.const).all())
 
 
 def _unary(op_type: str, derivative: Callable[[Builder, Tensor, Tensor, ir.Node], Tensor]) -> None:

@@ -80,6 +80,7 @@ class Program:
     def owned(self) -> ir.Model:
         """A model of onnx_ir of its own that ONNX Runtime has kernels for, with all macro nodes expanded."""
         from .passes.kernels import with_kernels
+        from .passes.opsets import opset_with_kernels
 
         fresh = with_kernels(self.expanded())
         if fresh is self:  # nodes can be owned by one onnx_ir graph only
@@ -88,8 +89,10 @@ class Program:
             builder.replay(self.nodes, values)
             fresh = reseal(builder, self, values)
         model = fresh.to_ir()
-        for node in model.graph.all_nodes():
+        nodes = list(model.graph.all_nodes())
+        for node in nodes:
             _trim(node)
+        model.graph.opset_imports[""] = opset_with_kernels(nodes)
         return model
 
     @cached_property

@@ -15,6 +15,7 @@ from ..builder import IR_VERSION, OPSET, Builder, Tensor
 from ..dims import Dim
 from ..errors import GraphError, NeedsStaticShape, ShapeError
 from ..lower import TensorSpec, lower_symbol
+from ..passes.opsets import form_changed
 from ..program import Program, finish
 from ..symbol import Symbol
 
@@ -154,42 +155,12 @@ def restamp(model: ir.Model, opset: int) -> None:
     newer = {
         node.op_type
         for node in ir.traversal.RecursiveGraphIterator(model.graph)
-        if node.domain == "" and _form_changed(node, opset)
+        if node.domain == "" and form_changed(node, opset)
     }
     if newer:
         raise GraphError(f"opset {opset} does not have the operators {sorted(newer)} as this model uses them")
     model.graph.opset_imports[""] = opset
     model.ir_version = min(IR_VERSION, _ir_version(opset))
-
-
-def _form_changed(node: ir.Node, opset: int) -> bool:
-    """Whether a node is not valid in an older opset, by number of inputs, attributes and types."""
-    try:
-        old = onnx.defs.get_schema(node.op_type, opset)
-    except onnx.defs.SchemaError:
-        return True
-    if old.since_version == onnx.defs.get_schema(node.op_type, OPSET).since_version:
-        return False
-    if not old.min_input <= len(node.inputs) <= old.max_input or not set(node.attributes) <= set(
-        old.attributes
-    ):
-        return True
-    allowed = {c.type_param_str: set(c.allowed_type_strs) for c in old.type_constraints}
-    formal = list(old.inputs)
-    for i, value in enumerate(node.inputs):
-        slot = formal[min(i, len(formal) - 1)]
-        if (
-            isinstance(value, Tensor)
-            and slot.type_str in allowed
-            and _type_name(value) not in allowed[slot.type_str]
-        ):
-            return True
-    return False
-
-
-def _type_name(value: Tensor) -> str:
-    names = {"float32": "float", "float64": "double"}
-    return f"tensor({names.get(value.dt.name, value.dt.name)})"
 
 
 def _ir_version(opset: int) -> int:

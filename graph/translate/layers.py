@@ -38,13 +38,16 @@ def _conv_transpose(c: Call) -> Value:
     if c.get("output_shape") or c.get("auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
         raise No("MXNet's Deconvolution is given its padding")
     sides = list(pairs(c.get("pads", [0] * (2 * len(kernel)))))
-    if any(a != b for a, b in sides):
-        raise No("MXNet's Deconvolution pads both sides alike")
+    extra = c.get("output_padding", [0] * len(kernel))
+    # What ONNX takes off less at the end, MXNet adds there.
+    adj = tuple(n + a - b for n, (a, b) in zip(extra, sides, strict=True))
+    if any(not 0 <= n < max(s, 1) and n for n, s in zip(adj, strides, strict=True)):
+        raise No(f"MXNet's Deconvolution adds less than a stride at the end, not {adj}")
     groups, biased = c.get("group", 1), c.has(2)
     return c.make(
         "Deconvolution", c.value(0), weight, *([c.value(2)] if biased else []),
         kernel=kernel, stride=strides, dilate=dilations, pad=tuple(a for a, _ in sides),
-        adj=tuple(c.get("output_padding", [0] * len(kernel))), num_filter=weight.shape[1] * groups,
+        adj=adj, num_filter=weight.shape[1] * groups,
         num_group=groups, no_bias=not biased,
     )  # fmt: skip
 

@@ -193,6 +193,7 @@ class Translation:
         self._variables: dict[int, tuple[Array, Entry]] = {}
         self._taken: set[str] = set()
         self._last: dict[str, str] = {}
+        self._read: set[str] = set()
         self._faults: list[tuple[str, str, str]] = []
         for value in (*self.graph.value_info, *self.graph.input, *self.graph.output):
             kind = value.type.tensor_type
@@ -213,6 +214,8 @@ class Translation:
             self._named[id(array)] = name
         # Of the ONNX nodes that an MXNet node became, the last gets its name back.
         self._last = {origin: node.output[0] for node in self.graph.node if (origin := _origin(node))}
+        self._read = {name for node in self.graph.node for name in node.input if name}
+        self._read.update(value.name for value in self.graph.output)
         for number, node in enumerate(self.graph.node):
             self._node(node, number)
         if self._faults:
@@ -240,7 +243,7 @@ class Translation:
                 raise No("there is no operator for it")
             made = found(self._call(node, inputs))
             results = [made] if isinstance(made, np.ndarray | tuple) else list(made)
-            if len(results) < len(node.output):
+            if self._read.intersection(node.output[len(results) :]):
                 raise No(f"only the first {len(results)} of its outputs can be had")
             self.values.update((n, x) for n, x in zip(node.output, results, strict=False) if n)
         except No as reason:

@@ -183,14 +183,18 @@ def _tensor(b: Any, name: str, array: Array) -> int:
     )
 
 
+def _number(b: Any, slot: int, value: float) -> Callable[[], None]:
+    if isinstance(value, int):
+        return lambda: b.PrependInt64Slot(slot, value, 0)
+    return lambda: b.PrependFloat32Slot(slot, value, 0)
+
+
 def _properties(b: Any, values: Mapping[str, Any]) -> int:
     kinds: list[list[int]] = [[], [], []]
     for key, value in values.items():
         name = b.CreateString(key)
-        if isinstance(value, int):
-            kinds[0].append(_table(b, 2, _ref(b, 0, name), lambda v=value: b.PrependInt64Slot(1, v, 0)))
-        elif isinstance(value, float):
-            kinds[1].append(_table(b, 2, _ref(b, 0, name), lambda v=value: b.PrependFloat32Slot(1, v, 0)))
+        if isinstance(value, int | float):
+            kinds[isinstance(value, float)].append(_table(b, 2, _ref(b, 0, name), _number(b, 1, value)))
         else:
             kinds[2].append(_table(b, 2, _ref(b, 0, name), _ref(b, 1, b.CreateString(str(value)))))
     vectors = [_vector(b, items) for items in kinds]

@@ -73,8 +73,8 @@ class Samples:
         from .. import image
 
         channels, height, width = self.size
-        pixels = image.imread(path, flag=1 if channels == 3 else 0)
-        pixels = image.imresize(pixels, width, height).asnumpy().astype(np.float32)
+        picture = image.imread(path, flag=1 if channels == 3 else 0)
+        pixels = np.asarray(image.imresize(picture, width, height).asnumpy(), np.float32)
         shown: Array = ((pixels.transpose(2, 0, 1) - self.mean) / self.std).astype(np.float32)
         return shown
 

@@ -59,7 +59,7 @@ def _batch_norm(g: Builder, inputs: list[Tensor], a: Mapping[str, Any]) -> tuple
 
 @_foreign("SoftmaxCrossEntropyLossInternal")
 def _cross_entropy(g: Builder, inputs: list[Tensor], a: Mapping[str, Any]) -> tuple[Tensor, ...]:
-    ignored = {}
+    ignored: dict[str, Any] = {}
     if len(inputs) > 3:
         if inputs[3].const is None:
             raise FormatError("SoftmaxCrossEntropyLossInternal: the label to ignore must be a constant")
@@ -218,7 +218,7 @@ def _program(
         if not isinstance(kind, tuple):
             raise FormatError(f"{name}: the input {v.name!r} has no shape")
         dims = [
-            d if isinstance(d, int) else Dim.symbol(d or g.unique(f"{v.name}.{i}"))
+            d if isinstance(d, int | Dim) else Dim.symbol(d or g.unique(f"{v.name}.{i}"))
             for i, d in enumerate(kind[1])
         ]
         values[v.name] = g.input(v.name, kind[0], dims)
@@ -295,7 +295,7 @@ def _inference(program: Program, labels: Sequence[str]) -> Program:
             found.update((v, None) for v in node.inputs if v in made and v not in marked)
         elif any(v in data or v in made for v in reads(node)):
             made.update(node.outputs)
-    outputs = [t for t in found if isinstance(t, Tensor) and t.dt.kind == "f"] or program.outputs[:1]
+    outputs = [t for t in found if isinstance(t, Tensor) and t.dt.kind == "f"] or list(program.outputs[:1])
     g = Builder()
     hidden = Builder(g)
     values: dict[ir.Value, Tensor] = {}
@@ -303,7 +303,7 @@ def _inference(program: Program, labels: Sequence[str]) -> Program:
         home = hidden if t in marked else g
         values[t] = home.input(str(t.name), t.dt, t.dims)
     g.replay([n for n in program.nodes if not any(v in marked for v in n.outputs)], values)
-    names = [str(t.name) for t in outputs if isinstance(t, Tensor)]
+    names = [str(t.name) for t in outputs]
     return finish(g, [g._copied(t, values) for t in outputs], names=names)
 
 

@@ -198,6 +198,18 @@ def _dropout(g: Builder, c: Call, version: int) -> Result:
     return y, mask if version >= 10 else call(g, "Cast", [mask], to=int(ir.DataType.from_numpy(y.dt)))
 
 
+@before(_ALWAYS, "Dropout")
+def _masked_dropout(g: Builder, c: Call, version: int) -> Result:
+    """In training the mask is a result too: without it there is no gradient."""
+    from .onnx_nodes import calls
+
+    training = c.inputs[2] if len(c.inputs) > 2 else None
+    never = training is None or (training.const is not None and not training.const.any())
+    if never or any(c.wanted[1:]):
+        return c
+    return calls(g, replace(c, wanted=[True, True]))[:1]
+
+
 @before(10, "Upsample")
 def _upsample(g: Builder, c: Call, version: int) -> Result:
     a = c.attributes

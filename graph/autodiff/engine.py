@@ -57,6 +57,11 @@ def is_stop(node: ir.Node) -> bool:
     return (node.domain, node.op_type) in _STOPS
 
 
+def has_rule(op_type: str, domain: str = "") -> bool:
+    """Whether an operator has a gradient rule."""
+    return (domain, op_type) in _RULES
+
+
 def stops(*op_types: str, domain: str) -> None:
     """Declare that no gradient passes through operators of a domain beside ONNX's own."""
     _STOPS.update((domain, op_type) for op_type in op_types)

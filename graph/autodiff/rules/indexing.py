@@ -144,7 +144,8 @@ def one_hot(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
 
     def off_and_on() -> Tensor:
         unit = g.cast(g.const(np.array([0, 1], np.float32)), dy.dt)
-        hits = g.op("OneHot", indices, depth, unit, axis=attribute(n, "axis", -1))
+        attributes = ir.convenience.convert_attributes({"axis": attribute(n, "axis", -1)})
+        (hits,) = g.emit("OneHot", "", [indices, depth, unit], attributes, [(dy.dt, dy.dims)])
         axes = range(dy.ndim)
         on = g.reduce("Sum", dy * g.cast(hits, dy.dt), axes)
         return g.op("Concat", g.unsqueeze(g.reduce("Sum", dy, axes) - on, 0), g.unsqueeze(on, 0), axis=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -100,6 +101,29 @@ def bare_session(model: bytes | str) -> onnxruntime.InferenceSession:
     options.log_severity_level = 4
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def in_other_opsets(case: Any) -> Iterator[onnx.ModelProto]:
+    """A case of one node under every older and newer version of its operator that ONNX Runtime accepts."""
+    own = [o.version for o in case.model.opset_import if not o.domain]
+    if len(case.model.graph.node) > 1 or not own:
+        return
+    for version in versions(case.model.graph.node[0].op_type):
+        if version != own[0]:
+            model = onnx.ModelProto()
+            model.CopyFrom(case.model)
+            model.ir_version = min(model.ir_version, 8 if version < 21 else IR_VERSION)
+            next(o for o in model.opset_import if not o.domain).version = version
+            yield model
+
+
+@lru_cache
+def versions(op_type: str) -> list[int]:
+    """The opsets that ONNX Runtime accepts in which an operator changed."""
+    schemas = onnx.defs.get_all_schemas_with_history()
+    return sorted(
+        {s.since_version for s in schemas if not s.domain and s.name == op_type and not s.deprecated}
+    )
 
 
 def bare_passes(case: Any) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from .. import autograd, ndarray, symbol
+from .. import ndarray, symbol
 from .. import optimizer as opt
 from ..base import MXNetError
 from ..gluon import HybridBlock
@@ -61,6 +61,8 @@ def spec_of(given: Any, what: str) -> Spec:
     if hasattr(given, "shape") and hasattr(given, "dtype"):
         return np.dtype(given.dtype), tuple(given.shape)
     try:
+        if isinstance(given, str):
+            raise TypeError
         items = tuple(given)
         if len(items) == 2 and isinstance(items[0], list | tuple):
             return np.dtype(items[1]), _dims(items[0])
@@ -132,10 +134,9 @@ def _of_block(net: HybridBlock, inputs: Any) -> Source:
             ndarray.zeros(tuple(2 if isinstance(d, str) else d for d in given[n][1]), dtype=given[n][0])
             for n in names
         ]
-        with autograd.pause():
-            if any(p._data is None for p in net.collect_params().values()):
-                net(*examples)  # parameters get their shapes
-            net._get_graph(*examples)
+        net._get_graph(*examples)
+        if any(p._deferred_init for p in net.collect_params().values()):
+            net._finish_deferred(examples)
     out, arrays = net._exported_arrays()
     if net._labels:
         raise MXNetError(

@@ -170,8 +170,10 @@ class _Export:
             try:
                 return self._programs(known[0][0])
             except (NeedsStaticShape, ShapeError) as e:
-                logging.warning("%s: the batch size is fixed, as the graph asks for: %s", self.source.name, e)
                 self.source.inputs = fixed
+                programs = self._programs(None)
+                logging.warning("%s: the batch size is fixed, as the graph asks for: %s", self.source.name, e)
+                return programs
         return self._programs(None)
 
     def _programs(self, batch: int | str | None) -> dict[str, Program]:

@@ -167,6 +167,68 @@ def test_weights_in_half_precision_with_a_copy_in_float32(tmp_path: Path) -> Non
     assert {p.dtype for p in manifest.parameters} == {"float16"}
 
 
+def test_several_inputs_and_outputs(tmp_path: Path) -> None:
+    class Net(mx.gluon.HybridBlock):
+        def __init__(self) -> None:
+            super().__init__(prefix="net_")
+            with self.name_scope():
+                self.a, self.b = mx.gluon.nn.Dense(5, prefix="a_"), mx.gluon.nn.Dense(5, prefix="b_")
+
+        def hybrid_forward(self, F: Any, x: Any, z: Any) -> Any:
+            return self.a(x) + self.b(z), self.a(x)
+
+    def loss(first: Any, second: Any, label: Any) -> Any:
+        return mx.sym.square(first - label) + mx.sym.abs(second)
+
+    net = Net()
+    net.initialize()
+    artifacts.export(
+        net, loss, "rmsprop", tmp_path, inputs=[("batch", 3), ("batch", 6)], labels={"label": ("batch", 5)}
+    )
+    session = artifacts.TrainingSession(tmp_path)
+    assert (session.inputs, session.labels) == (["data0", "data1"], ["label"])
+    x, z, y = (np.ones(shape, np.float32) for shape in ((4, 3), (4, 6), (4, 5)))
+    first, second = net(mx.nd.array(x), mx.nd.array(z))
+    expected = (mx.nd.square(first - 1) + mx.nd.abs(second)).mean().asscalar()
+    np.testing.assert_allclose(session.train_step([x, z, y]), expected, rtol=1e-6)
+
+
+def test_recurrent_net_of_any_batch_size(tmp_path: Path) -> None:
+    net = mx.gluon.nn.HybridSequential()
+    net.add(mx.gluon.nn.Embedding(20, 8), mx.gluon.rnn.LSTM(8, layout="NTC"), mx.gluon.nn.Dense(5))
+    mx.random.seed(0)
+    net.initialize(mx.init.Xavier())
+    artifacts.export(
+        net, "cross_entropy", "adam", tmp_path, inputs=[(4, 7)], optimizer_params={"learning_rate": 0.05}
+    )
+    session = artifacts.TrainingSession(tmp_path)
+    random = np.random.default_rng(0)
+    x, y = random.integers(0, 20, (9, 7)).astype(np.float32), random.integers(0, 5, 9).astype(np.float32)
+    losses = trained(session, [[x, y]] * 20)
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_onnx_model_by_its_path(tmp_path: Path) -> None:
+    model = Path(__file__).parents[1] / "data" / "models" / "small.onnx"
+    manifest = artifacts.export(
+        model, "softmax_cross_entropy", "sgd", tmp_path, optimizer_params={"learning_rate": 0.1}
+    )
+    session = artifacts.TrainingSession(tmp_path)
+    random = np.random.default_rng(0)
+    x, y = random.standard_normal((6, 1, 12, 12)).astype(np.float32), np.arange(6, dtype=np.float32)
+    bare = onnxruntime.InferenceSession(model)
+    (expected,) = bare.run(None, {"data": x})
+    np.testing.assert_allclose(next(iter(session.predict([x]).values())), expected, rtol=1e-4, atol=1e-5)
+    losses = trained(session, [[x, y]] * 5)
+    assert losses[-1] < losses[0]
+    assert [p.name for p in manifest.parameters if p.trainable] == list(session.gradients)
+
+
+def test_shapes_that_are_none(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"inputs\['data'\]: expected an array, a shape as .* got 'wide'"):
+        artifacts.export(made("mlp"), "l2", "sgd", tmp_path, inputs={"data": "wide"})
+
+
 # -- files ---------------------------------------------------------------------------------------------------------
 
 

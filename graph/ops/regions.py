@@ -66,19 +66,56 @@ def _of_image(g: Builder, image: Tensor, weights: Tensor, batch: DimLike) -> Ten
     return g.reshape(spread, (*lead, prod((regions, bins)), prod((batch, rows))))
 
 
-def _weighted(g: Builder, data: Tensor, image: Tensor, down: Tensor, across: Tensor) -> Tensor:
+def _weighted(
+    g: Builder, data: Tensor, image: Tensor, down: Tensor, across: Tensor, *bounds: Tensor
+) -> Tensor:
     """Sums over the image of each region with weights for its rows, (regions, bins, rows), and for its columns.
 
-    Returns (regions, channels, bins down, bins across). Regions share one product with all rows of all images, which is
-    cheaper than to gather pixels, and so is its gradient.
+    `bounds` are the first and the end of the rows, then of the columns, that have weights at all: (regions, 1). Returns
+    (regions, channels, bins down, bins across).
     """
-    batch, channels, height, width = data.dims
-    regions, bins, _ = down.dims
-    lines = g.reshape(g.transpose(data, [0, 2, 1, 3]), (prod((batch, height)), prod((channels, width))))
-    sums = g.op("MatMul", _of_image(g, image, down, batch), lines)
-    sums = g.reshape(sums, (regions, bins, channels, width))
-    found = g.op("MatMul", sums, g.unsqueeze(g.transpose(across, [0, 2, 1]), 1))
-    return g.transpose(found, [0, 2, 1, 3])
+    batch, channels = data.dims[:2]
+    known = g.op("And", g.op("GreaterOrEqual", image, np.int64(0)), g.op("Less", image, g.dim(batch)))
+    pixels = g.transpose(data, [0, 2, 3, 1])
+    index = g.unsqueeze(g.op("Where", known, image, g.const(np.int64(0))), 1)
+    rows, cols = down.dims[1], across.dims[1]
+
+    def region(b: Builder, place: Tensor, dw: Tensor, aw: Tensor, *cut: Tensor) -> Sequence[Tensor]:
+        h, w = (Dim.symbol(b.unique(f"region_{side}")) for side in ("rows", "columns"))
+        part = b.with_dims(
+            "Slice",
+            (1, h, w, channels),
+            pixels,
+            b.op("Concat", place, cut[0], cut[2], axis=0),
+            b.op("Concat", place + b.ints(1), cut[1], cut[3], axis=0),
+            b.ints(0, 1, 2),
+        )
+        dw = b.with_dims("Slice", (rows, h), dw, cut[0], cut[1], b.ints(1))
+        aw = b.with_dims("Slice", (cols, w), aw, cut[2], cut[3], b.ints(1))
+        lines = b.op("MatMul", dw, b.reshape(part, (h, w * channels)))
+        return [b.op("MatMul", aw, b.reshape(lines, (rows, w, channels)))]
+
+    _, (found,) = scan(g, region, [], [index, down, across, *bounds], name="region")
+    found = g.op("Where", g.unsqueeze(known, 1, 2, 3), found, g.const(0, data.dt))
+    return g.transpose(found, [0, 3, 1, 2])
+
+
+def _weighted_vjp(g: Builder, n: ir.Node, dy: Tensor) -> tuple[Gradient, ...]:
+    """All regions share one product with the rows of all images, which adds up what they give to each."""
+    data, image, down, across, *bounds = map(tensor, n.inputs)
+
+    def gradient() -> Tensor:
+        batch, channels, height, width = data.dims
+        lines = g.op("MatMul", g.transpose(dy, [0, 2, 1, 3]), g.unsqueeze(across, 1))
+        lines = g.reshape(lines, (prod(down.dims[:2]), prod((channels, width))))
+        weights = g.transpose(_of_image(g, image, down, batch), [1, 0])
+        total = g.reshape(g.op("MatMul", weights, lines), (batch, height, channels, width))
+        return g.transpose(total, [0, 2, 1, 3])
+
+    return (gradient, *(None,) * (len(bounds) + 3))
+
+
+_WEIGHTED = CustomFunction("WeightedRegions", _weighted, _weighted_vjp)
 
 
 def _weighted_parts(g: Builder, data: Tensor, image: Tensor, down: Tensor, across: Tensor) -> Tensor:
@@ -142,6 +179,18 @@ def _linear_weights(
     return g.reduce("Sum", part, [2]) / number
 
 
+def _extent(g: Builder, start: Tensor, size: Tensor, length: DimLike) -> tuple[Tensor, Tensor]:
+    """The first element and the end (regions, 1) of those that linear interpolation inside a region reads."""
+    last = g.dim(length - 1)
+    limit = g.cast(last, start.dt)
+    first, end = (
+        g.cast(g.op("Min", g.op("Max", g.op("Floor", side), 0.0), limit), np.int64)
+        for side in (start, start + size)
+    )
+    stop = g.op("Min", g.op("Max", end, first) + np.int64(2), last + np.int64(1))
+    return g.unsqueeze(first, 1), g.unsqueeze(stop, 1)
+
+
 @operator("_contrib_ROIAlign")
 def roi_align(
     g: Builder,
@@ -176,7 +225,10 @@ def roi_align(
     across = _linear_weights(g, x0, width, bins[1], sample_ratio, data.dims[3])
     place = g.cast(image, np.int64)
     if not position_sensitive:
-        return _weighted(g, data, place, down, across)
+        bounds: list[Tensor] = []
+        for start, extent, length in ((y0, height, data.dims[2]), (x0, width, data.dims[3])):
+            bounds += _extent(g, start, extent, length)
+        return g.custom(_WEIGHTED, data, place, down, across, *bounds)[0]
     channels = quotient(data.dims[1], bins[0] * bins[1], "channels of argument 'data'")
     parts = g.reshape(data, (data.dims[0], channels, *bins, *data.dims[2:]))
     return _weighted_parts(g, parts, place, down, across)

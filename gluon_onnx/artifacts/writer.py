@@ -264,6 +264,10 @@ def _written(
         "optimizer": optimizer_program(rule, settings, weights),
         "accumulation": accumulation_program(gradients),
     }
+    if os.path.exists(os.path.join(folder, FILE)):
+        os.remove(
+            os.path.join(folder, FILE)
+        )  # without it the directory is no set of artifacts until all is written
     roles = roles_of(made.inputs, made.labels, made.source.params, weights, states)
     models = {}
     for name in NAMES:

@@ -229,6 +229,24 @@ def test_shapes_that_are_none(tmp_path: Path) -> None:
         artifacts.export(made("mlp"), "l2", "sgd", tmp_path, inputs={"data": "wide"})
 
 
+def test_labels_may_be_integers(tmp_path: Path) -> None:
+    written(tmp_path / "int", labels={"label": (("batch",), "int64")})
+    written(tmp_path / "float")
+    x, y = batches("mlp", 1)[0]
+    expected = artifacts.TrainingSession(tmp_path / "float").eval_step([x, y])
+    assert artifacts.TrainingSession(tmp_path / "int").eval_step([x, y.astype(np.int64)]) == expected
+
+
+@pytest.mark.gpu
+def test_losses_on_a_gpu(tmp_path: Path) -> None:
+    exported(tmp_path, "conv", "adam")
+    expected = trained(artifacts.TrainingSession(tmp_path), batches("conv"))
+    session = artifacts.TrainingSession(tmp_path, mx.gpu(0))
+    np.testing.assert_allclose(trained(session, batches("conv")), expected, rtol=1e-3)
+    session.save_checkpoint()
+    assert artifacts.TrainingSession(tmp_path).step == session.step
+
+
 # -- files ---------------------------------------------------------------------------------------------------------
 
 

@@ -34,11 +34,9 @@ class Nested(Generic[T]):
         """Enter one more."""
         self._values.set((*self._values.get(), value))
 
-    def pop(self) -> T:
+    def pop(self) -> None:
         """Leave the innermost."""
-        *outer, last = self._values.get()
-        self._values.set(tuple(outer))
-        return last
+        self._values.set(self._values.get()[:-1])
 
 
 class _Current(Generic[T]):

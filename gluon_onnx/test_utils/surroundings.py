@@ -10,7 +10,7 @@ from contextlib import contextmanager, redirect_stderr
 from functools import wraps
 from typing import Any
 
-from ..context import Context, current_context, num_gpus
+from ..context import Context, _current, current_context, num_gpus
 
 __all__ = [
     "DummyIter",
@@ -35,8 +35,8 @@ def default_context() -> Context:
 
 
 def set_default_context(ctx: Context) -> None:
-    """Make `ctx` the current context of this thread, outside of all ``with`` blocks."""
-    Context(ctx).__enter__()
+    """Make `ctx` the current context of this thread, until the innermost ``with`` block ends."""
+    _current.set(Context(ctx))
 
 
 def list_gpus() -> range:

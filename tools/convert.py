@@ -62,7 +62,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--opset", type=int, metavar="N", help="version of ONNX's operators (default: the newest)"
     )
     form.add_argument(
-        "--static", action="store_true", help="keep the batch size; else it is open if the model can"
+        "--static",
+        action="store_true",
+        help="keep the sizes of the inputs; else the batch is open if it can be",
     )
     form.add_argument("--spatial", action="store_true", help="also leave height and width open")
     form.add_argument("--dtype", choices=("float16",), help="compute in half precision")
@@ -96,9 +98,14 @@ def run(args: argparse.Namespace) -> ExitCode:
     name = args.output.name
     if not name.endswith((".onnx", "-symbol.json")):
         raise CommandError(f"-o {args.output}: expected a file named *.onnx or *-symbol.json")
+    if args.random_weights:
+        raise CommandError("--random-weights: a model is converted with the parameters that it has")
+    if args.normalize and args.mean is None and args.std is None:
+        raise CommandError("--normalize: needs --mean or --std")
     wishes = read_wishes(args)
     runnable = open_with_wishes(args.symbol, args.params, args, wishes)
-    feeds = make_feeds(runnable, args, wishes)
+    raw = {"mean": None, "std": None} if args.normalize else {}  # then the model does it
+    feeds = make_feeds(runnable, argparse.Namespace(**{**vars(args), **raw}), wishes)
     if name.endswith(".onnx"):
         emit(to_onnx(runnable, feeds, args), args.format)
     elif isinstance(runnable, OnnxModel):
@@ -165,8 +172,6 @@ def export_options(runnable: Runnable, feeds: Sequence[Feed], args: argparse.Nam
     if args.external_data:
         options["external_data"] = True
     if args.normalize:
-        if args.mean is None and args.std is None:
-            raise CommandError("--normalize: needs --mean or --std")
         for what, values in (("mean", args.mean), ("std", args.std)):
             if values is not None:
                 options[what] = values[0] if len(values) == 1 else values

@@ -91,6 +91,25 @@ def test_form_of_the_model(symbol: Path, capsys: pytest.CaptureFixture[str]) -> 
     np.testing.assert_allclose(session("net.onnx").run(None, {"data": bytes_})[0], wanted, rtol=1e-4)
 
 
+def test_a_picture_is_normalized_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the model, where that is asked for: verification feeds it as it is."""
+    cv2 = pytest.importorskip("cv2")
+    monkeypatch.chdir(tmp_path)
+    cv2.imwrite("grey.png", np.full((4, 4, 3), 100, np.uint8))
+    net = mx.gluon.nn.HybridSequential()
+    net.add(mx.gluon.nn.Conv2D(1, 1, use_bias=False, weight_initializer="ones", in_channels=3))
+    net.initialize()
+    net.hybridize()
+    net(mx.nd.zeros((1, 3, 4, 4)))
+    net.export("net")
+    form = ["--mean", "90", "--std", "5", "--normalize", "--input", "data=grey.png:1x3x4x4"]
+    answer(capsys, "net-symbol.json", "-o", "whole.onnx", *form)
+    x = np.full((1, 3, 4, 4), 100, np.float32)
+    assert session("whole.onnx").run(None, {"data": x})[0].ravel().tolist() == [6.0] * 16
+
+
 @pytest.mark.parametrize(
     ("argv", "tolerance"),
     [
@@ -196,6 +215,7 @@ def test_without_verification(symbol: Path, capsys: pytest.CaptureFixture[str]) 
         (["absent-symbol.json", "-o", "out.onnx"], 2, "absent-symbol.json: No such file or directory"),
         (["net-symbol.json", "other.params", "-o", "out.onnx"], 2, "other.params: No such file or directory"),
         (["net-symbol.json", "-o", "out.onnx", "--opset", "5"], 3, "opset: expected 18 to"),
+        (["net-symbol.json", "-o", "out.onnx", "--random-weights"], 2, "with the parameters that it has"),
         (["net-symbol.json", "-o", "out.onnx", "--normalize"], 2, "--normalize: needs --mean or --std"),
         (["net-symbol.json", "-o", "out.onnx", "--quantize", "static"], 2, "calibration need each other"),
         (

@@ -20,7 +20,9 @@ from ..graph.ops import find
 if TYPE_CHECKING:
     from .ndarray import NDArray
 
-__all__ = ["get", "set"]
+__all__ = ["IN_PLACE", "get", "set"]
+
+IN_PLACE = "Inplace operations (+=, -=, x[:]=, etc) are not supported when recording with autograd"  # as MXNet says it
 
 _EVERYTHING = slice(None)
 Array = np.ndarray[Any, Any]
@@ -60,7 +62,7 @@ def set(x: NDArray, key: Any, value: Any) -> None:
     ValueError : something in the key is not an index.
     ShapeError : the value does not broadcast to the selection.
     TypeError : the value is not a number or an array of numbers.
-    MXNetError : autograd records the value, and it would overwrite a part of `x` only.
+    MXNetError : autograd records the value, and it would become a part of `x` only, or `x` is a variable.
     """
     from .ndarray import NDArray
 
@@ -68,12 +70,7 @@ def set(x: NDArray, key: Any, value: Any) -> None:
     if not x.size:
         return
     if state.recording and isinstance(value, NDArray) and value._place is not None:
-        if not all(p is Ellipsis or (isinstance(p, slice) and p == _EVERYTHING) for p in parts):
-            raise MXNetError(
-                "assigning the result of a recorded computation to a part of an array is not supported "
-                "while recording; join the parts with concat or stack"
-            )
-        x._receive(_fitted(value, x), "x[:] = value")
+        _set_recorded(x, parts, value)
         return
     source = _numbers(value)
     if not isinstance(x._raw, np.ndarray):
@@ -234,20 +231,30 @@ def _broadcast(target: Array, parts: tuple[Any, ...], source: Array) -> tuple[tu
     raise ShapeError(f"cannot assign a value of shape {source.shape} to a selection of shape {shape}")
 
 
-def _fitted(value: NDArray, x: NDArray) -> NDArray:
-    """`value` in the shape and element type of `x`, by operators that autograd records."""
-    extra = value.ndim - x.ndim
+def _set_recorded(x: NDArray, parts: tuple[Any, ...], value: NDArray) -> None:
+    """``x[:] = value`` by operators, which autograd records."""
+    if not all(p is Ellipsis or (isinstance(p, slice) and p == _EVERYTHING) for p in parts):
+        raise MXNetError(
+            f"{IN_PLACE}: the result of a recorded computation cannot become a part of an array; join the parts "
+            "with concat or stack"
+        )
+    if x._place is not None:
+        raise MXNetError(f"{IN_PLACE}: the result of a recorded computation cannot become a variable's value")
+    x._receive(_fitted(value, x.shape, x._raw_dtype), "x[:] = value")
+
+
+def _fitted(value: NDArray, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray:
+    """`value` in a shape and an element type, by operators that autograd records."""
+    extra = value.ndim - len(shape)
     if extra > 0 and all(n == 1 for n in value.shape[:extra]):
         value = _invoked("Reshape", value, shape=value.shape[extra:])
-    if value.shape != x.shape:
-        whole = (1,) * (x.ndim - value.ndim) + value.shape
-        if len(whole) != x.ndim or any(n not in (1, m) for n, m in zip(whole, x.shape, strict=True)):
-            raise ShapeError(
-                f"cannot assign a value of shape {value.shape} to a selection of shape {x.shape}"
-            )
-        value = _invoked("broadcast_to", _invoked("Reshape", value, shape=whole), shape=x.shape)
-    if value._raw_dtype != x._raw_dtype:
-        value = _invoked("Cast", value, dtype=x._raw_dtype.name)
+    if value.shape != shape:
+        whole = (1,) * (len(shape) - value.ndim) + value.shape
+        if len(whole) != len(shape) or any(n not in (1, m) for n, m in zip(whole, shape, strict=True)):
+            raise ShapeError(f"cannot assign a value of shape {value.shape} to a selection of shape {shape}")
+        value = _invoked("broadcast_to", _invoked("Reshape", value, shape=whole), shape=shape)
+    if value._raw_dtype != dtype:
+        value = _invoked("Cast", value, dtype=dtype.name)
     return _invoked("_copy", value)
 
 

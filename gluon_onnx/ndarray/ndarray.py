@@ -107,10 +107,7 @@ class NDArray:
         if self.shape != result.shape:
             raise MXNetError(f"operator {what}: the result has shape {result.shape}, out has {self.shape}")
         if state.recording and self._place is not None and self._place.entry is not None:
-            raise MXNetError(
-                f"operator {what}: out is part of a recorded computation; in-place writes to it are not "
-                "supported while recording"
-            )
+            raise MXNetError(f"operator {what}: {indexing.IN_PLACE}: out is part of a recorded computation")
         if result._place is None and not result._version.shared:
             self._adopt(result._raw)
         else:
@@ -120,10 +117,7 @@ class NDArray:
 
     def _check_writable(self) -> None:
         if state.recording and self._place is not None and self._place.entry is not None:
-            raise MXNetError(
-                "in-place operations (+=, x[:] = ...) on the result of a recorded computation are not "
-                "supported while recording"
-            )
+            raise MXNetError(f"{indexing.IN_PLACE}: the array is the result of a recorded computation")
 
     # -- properties --------------------------------------------------------------------------------
     @property

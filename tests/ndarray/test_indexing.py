@@ -247,14 +247,6 @@ def test_recorded_assignment(shape: tuple[int, ...]) -> None:
     np.testing.assert_array_equal(x.grad.asnumpy(), np.full(shape, 8 * count))
 
 
-def test_recorded_part() -> None:
-    """A recorded value cannot fill a part of an array: its gradient would be lost."""
-    x, buffer = nd.ones((1,)), nd.zeros((3,))
-    x.attach_grad()
-    with autograd.record(), pytest.raises(MXNetError, match="part of an array is not supported while recording"):
-        buffer[1:2] = x * 2
-
-
 def test_positions_share_programs() -> None:
     """Recorded steps through a sequence compile one program, not one a position."""
     from gluon_onnx.ndarray import dispatch
@@ -267,3 +259,26 @@ def test_positions_share_programs() -> None:
         for t in range(50):
             x[t]
     assert len(dispatch._functions) == before
+
+
+@pytest.mark.parametrize("key", ["1", "0:1", "..., 2", "[0, 2]", "None, 0"])
+def test_recorded_part(key: str) -> None:
+    """A recorded value cannot fill a part of an array."""
+    x, buffer = nd.ones((1,)), nd.zeros((3, 3))
+    x.attach_grad()
+    with autograd.record(), pytest.raises(MXNetError, match=r"^Inplace operations .* when recording with autograd: "):
+        buffer[_key(key)] = x * 2
+
+
+def test_recorded_values_do_not_go_into_variables_and_results() -> None:
+    """Both would lose a gradient."""
+    x, y = nd.ones((2,)), nd.zeros((2,))
+    for variable in (x, y):
+        variable.attach_grad()
+    with autograd.record():
+        with pytest.raises(MXNetError, match="cannot become a variable's value"):
+            y[:] = x * 2
+        z = x * 3
+        for write in (lambda: z.__setitem__(0, x[0:1]), lambda: z.__iadd__(x), lambda: nd.relu(x, out=z)):
+            with pytest.raises(MXNetError, match="Inplace operations"):
+                write()

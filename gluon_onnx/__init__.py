@@ -62,7 +62,6 @@ _MEMBERS = {
             "loss",
             "model_zoo",
             "nn",
-            "rnn",
             "utils",
         ],
         "gluon",

@@ -94,6 +94,10 @@ ABSENT: dict[str, str] = {
     "operator.NDArrayOp": LEGACY,
     "operator.NumpyOp": LEGACY,
     "operator.PythonOp": LEGACY,
+    "rnn.BaseConvRNNCell": NOT_YET,
+    "rnn.ConvGRUCell": NOT_YET,
+    "rnn.ConvLSTMCell": NOT_YET,
+    "rnn.ConvRNNCell": NOT_YET,
     # others
     "gluon.rnn.SequentialRNNCell.hybrid_forward": "2026-11-21: the class is a Block; HybridSequentialRNNCell has it",
     "kvstore.KVStoreBase.load_optimizer_states": "2026-11-21: a store of one's own defines what it can",
@@ -105,11 +109,6 @@ ABSENT: dict[str, str] = {
     "test_utils.download_model": DOWNLOADS,
     "test_utils.get_im2rec_path": "2026-11-21: belongs to MXNet's source tree",
     "test_utils.get_mnist_pkl": DOWNLOADS,
-}
-
-#: Modules that stand for something else here.
-ELSEWHERE: dict[str, str] = {
-    "rnn": "2026-11-21: mx.rnn is gluon.rnn; MXNet's symbolic cells are superseded in MXNet 1.x itself",
 }
 
 #: Classes and functions whose arguments differ.

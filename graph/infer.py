@@ -112,6 +112,10 @@ def _trace(
                 results = node.op.lower(g, given, node.parsed, node.argument_names())
         except NeedsStaticShape:
             continue
+        except ShapeError:
+            if any(None in (shapes.get(e) or ()) for e in node.inputs):
+                continue  # a rule finds the sizes that are open
+            raise
         for i, r in enumerate(results):
             values[node, i] = r
             if not isinstance(r, Opaque):

@@ -546,3 +546,32 @@ def test_a_gradient_that_does_not_exist_is_named(tmp_path: pathlib.Path) -> None
     x.attach_grad()
     with pytest.raises(MXNetError, match="no gradient rule for the ONNX operator"), autograd.record():
         block(x).backward()
+
+
+def test_sizes_behind_a_model_are_inferred(tmp_path: pathlib.Path) -> None:
+    onnx.save(network(), tmp_path / "net.onnx")
+    weight = mx.sym.var("head_weight", shape=(2, 0))  # one size is open, as in a Dense that was not called yet
+    whole = mx.sym.FullyConnected(mx.sym.load(str(tmp_path / "net.onnx")), weight, num_hidden=2, name="head")
+    shapes, outputs, _ = whole.infer_shape(image=(2, 3, 8, 8))
+    found = dict(zip(whole.list_arguments(), shapes, strict=True))
+    assert (found["head_weight"], outputs) == ((2, 5), [(2, 2)])
+
+
+# -- MXNet's own functions -----------------------------------------------------------------------
+
+
+def test_import_model(path: str) -> None:
+    from gluon_onnx.contrib import onnx as functions
+
+    symbol, args, aux = functions.import_model(path)
+    assert set(args) | {"image"} == set(symbol.list_arguments())
+    assert set(aux) == {"bn.running_mean", "bn.running_var"} == set(symbol.list_auxiliary_states())
+    x = normal(2, 3, 8, 8)
+    executor = symbol.bind(mx.cpu(), {"image": nd.array(x), **args}, aux_states=aux, grad_req="null")
+    (expected,) = bare(path, x)
+    np.testing.assert_allclose(executor.forward()[0].asnumpy(), expected, rtol=1e-5, atol=1e-6)
+    agree(functions.import_to_gluon(path, mx.cpu()), path, x)
+    assert functions.get_model_metadata(path) == {
+        "input_tensor_data": [("image", (0, 3, 0, 0))],
+        "output_tensor_data": [("logits", (0, 5))],
+    }

@@ -550,8 +550,12 @@ def test_a_gradient_that_does_not_exist_is_named(tmp_path: pathlib.Path) -> None
 
 def test_sizes_behind_a_model_are_inferred(tmp_path: pathlib.Path) -> None:
     onnx.save(network(), tmp_path / "net.onnx")
-    weight = mx.sym.var("head_weight", shape=(2, 0))  # one size is open, as in a Dense that was not called yet
-    whole = mx.sym.FullyConnected(mx.sym.load(str(tmp_path / "net.onnx")), weight, num_hidden=2, name="head")
+    weight = mx.sym.var(
+        "head_weight", shape=(2, 0)
+    )  # one size is open, as in a Dense that was not called yet
+    whole = mx.sym.FullyConnected(
+        mx.sym.load(str(tmp_path / "net.onnx")), weight, num_hidden=2, no_bias=True, name="head"
+    )
     shapes, outputs, _ = whole.infer_shape(image=(2, 3, 8, 8))
     found = dict(zip(whole.list_arguments(), shapes, strict=True))
     assert (found["head_weight"], outputs) == ((2, 5), [(2, 2)])

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .autodiff.recompute import RECOMPUTE
 from .builder import Builder, Opaque, Tensor
 from .dims import DimLike
 from .errors import GraphError
@@ -70,7 +71,8 @@ def _lower_node(
     """Emit one node; its outputs go into `values`."""
     op, inputs = node.op, [values[e] for e in node.inputs]
     assert op is not None
-    with g.scope(path + node.name, op=op.name):
+    block = node.attrs.get("__recompute__")
+    with g.scope(path + node.name, op=op.name, **({RECOMPUTE: block} if block else {})):
         if isinstance(op, ControlOperator):
             bodies = [_Body(body, f"{path}{node.name}/") for body in node.bodies]
             results = op.lower_bodies(g, inputs, node.parsed, bodies)

@@ -11,6 +11,7 @@ from .._runtime.function import SymbolFunction
 from .._tape import state
 from ..base import MXNetError
 from ..graph.errors import ExecutionError
+from ..graph.scopes import AttrScope, current_attributes
 from ..monitor import watch
 from ..ndarray import NDArray
 from ..ndarray.dispatch import call
@@ -41,6 +42,7 @@ class HybridBlock(Block):
         super().__init__(prefix, params)
         self._active = False
         self._flags: dict[str, Any] = {}
+        self._recompute = False
         self._graph: tuple[list[Symbol], Symbol] | None = None
         self._in_format: Any = None
         self._out_format: Any = None
@@ -81,17 +83,25 @@ class HybridBlock(Block):
         inline_limit: int = 2,
         forward_bulk_size: int | None = None,
         backward_bulk_size: int | None = None,
+        recompute: bool | None = None,
         **kwargs: Any,
     ) -> None:
         """Compile this block from now on, or stop.
 
         Parameters
         ----------
+        recompute : in training, keep none of the values inside of this block (and the blocks in it) from the forward
+            pass to the backward pass, which computes them once more from what flows into the block: less memory for
+            more time (T. Chen et al., "Training deep nets with sublinear memory cost", 2016). It is meant for the
+            stages of a deep network, each by itself, and is not passed on to children; None leaves it as it is. Say
+            so before the first call of the hybridized block around it.
         static_shape : compile for every input shape anew instead of with symbolic dimensions.
         static_alloc, inline_limit, forward_bulk_size, backward_bulk_size, clear, backend : accepted for
             programs written for MXNet; ONNX Runtime plans memory by itself.
         """
         self._active = active
+        if recompute is not None:
+            self._recompute = recompute
         self._flags = {"static_alloc": static_alloc, "static_shape": static_shape, **kwargs}
         self._clear_cached_op()
         super().hybridize(active, static_alloc=static_alloc, static_shape=static_shape, **kwargs)
@@ -115,7 +125,7 @@ class HybridBlock(Block):
             inputs = [symbol.var(n) for n in names]
             grouped, _ = regroup(inputs, self._in_format)
             params = {k: p.var() for k, p in self._reg_params.items()}
-            with self.name_scope():
+            with self.name_scope(), self._recompute_scope():
                 out = self._traced(grouped, params)
             flat_out, self._out_format = flatten(out, "output")
             self._graph = inputs, symbol.Group(flat_out)
@@ -222,8 +232,13 @@ class HybridBlock(Block):
         if not isinstance(first, Symbol):
             raise ValueError(f"{self.name}: expected NDArrays or Symbols, got {type(x).__name__}")
         symbols = {k: p.var() for k, p in self._reg_params.items()}
-        with self.name_scope():
+        with self.name_scope(), self._recompute_scope():
             return self.hybrid_forward(symbol, x, *args, **symbols)
+
+    def _recompute_scope(self) -> AttrScope:
+        """Marks the nodes of this block, if their values are not to be kept and no block around it says so."""
+        marked = self._recompute and "__recompute__" not in current_attributes().get({})
+        return AttrScope(**({"__recompute__": self.name} if marked else {}))
 
     def hybrid_forward(self, F: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
         """The computation, written for ``F = nd`` and ``F = sym``; subclasses define it.

@@ -19,8 +19,19 @@ from ..builder import CUSTOM_DOMAIN, Builder, CustomFunction, Opaque, Tensor
 from ..errors import GraphError, NotDifferentiableError
 from ..program import RANDOM_KEY, Program, finish, open_inputs, reads
 from .constant import NOT_DIFFERENTIABLE
+from .recompute import with_recomputed
 
-__all__ = ["Gradient", "Pair", "differentiable", "joint", "rule", "split", "through", "through_expansion", "vjp"]
+__all__ = [
+    "Gradient",
+    "Pair",
+    "differentiable",
+    "joint",
+    "rule",
+    "split",
+    "through",
+    "through_expansion",
+    "vjp",
+]
 
 Gradient = Tensor | Callable[[], "Tensor | None"] | None
 
@@ -283,11 +294,12 @@ def _cut(
 ) -> Pair:
     """Cut the joint graph in `g` at `boundary` into two programs."""
     backward_nodes = _needed(g.nodes[boundary:], [d for _, d in known])
-    inside = {v for n in g.nodes[:boundary] for v in n.outputs}
-    read: dict[ir.Value, None] = {v: None for n in backward_nodes for v in reads(n)}
-    read.update({d: None for _, d in known})
     visible = program.visible
     first = dict(reversed(list(zip(ours[:visible], range(visible), strict=True))))
+    backward_nodes, again = with_recomputed(g.nodes[:boundary], backward_nodes, first)
+    inside = {v for n in g.nodes[:boundary] for v in n.outputs} - again
+    read: dict[ir.Value, None] = {v: None for n in backward_nodes for v in reads(n)}
+    read.update({d: None for _, d in known})
     saved = [v for v in read if v in inside and v not in first]
     used_inputs = [i for i, t in enumerate(forward_inputs) if t in read]
     used_outputs = [i for v, i in first.items() if v in read and v in inside]

@@ -154,9 +154,7 @@ def attention(g: Builder, n: ir.Node, *dys: Tensor | None) -> Sequence[Gradient]
 def rotary_embedding(g: Builder, n: ir.Node, dy: Tensor) -> Sequence[Gradient]:
     a = {k: v.value for k, v in n.attributes.items()}
 
-    def expand(
-        b: Builder, x: Tensor, cos: Tensor, sin: Tensor, places: Tensor | None = None
-    ) -> Tensor:
+    def expand(b: Builder, x: Tensor, cos: Tensor, sin: Tensor, places: Tensor | None = None) -> Tensor:
         flat = x.ndim == 3
         wide = _heads(b, x, int(a.get("num_heads", 0)) or None)
         size = wide.dims[3]

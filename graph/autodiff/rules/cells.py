@@ -30,7 +30,13 @@ _DEFAULTS: dict[str, tuple[float | None, float | None]] = {
     "tanh": (None, None),
     "thresholdedrelu": (1.0, None),
 }
-_PLAIN = {"relu": "Relu", "sigmoid": "Sigmoid", "softplus": "Softplus", "softsign": "Softsign", "tanh": "Tanh"}
+_PLAIN = {
+    "relu": "Relu",
+    "sigmoid": "Sigmoid",
+    "softplus": "Softplus",
+    "softsign": "Softsign",
+    "tanh": "Tanh",
+}
 _USUAL = {"LSTM": ("sigmoid", "tanh", "tanh"), "GRU": ("sigmoid", "tanh"), "RNN": ("tanh",)}
 _GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
 
@@ -57,7 +63,10 @@ def _activations(kind: str, a: dict[str, Any], directions: int) -> list[list[Act
             f"no gradient rule for the ONNX operator {kind!r} with the activation {unknown[0]!r}"
         )
     alphas, betas = iter(a.get("activation_alpha") or ()), iter(a.get("activation_beta") or ())
-    found = [_activation(n, *(_next(d, v) for d, v in zip(_DEFAULTS[n], (alphas, betas), strict=True))) for n in names]
+    found = [
+        _activation(n, *(_next(d, v) for d, v in zip(_DEFAULTS[n], (alphas, betas), strict=True)))
+        for n in names
+    ]
     count = len(_USUAL[kind])
     return [found[k * count : (k + 1) * count] for k in range(directions)]
 

@@ -59,7 +59,9 @@ def _roi_align(b: Builder, a: dict[str, Any], x: Tensor, rois: Tensor, images: T
     for row, row_weight in neighbours(b, y, x.dims[2]):
         for column, column_weight in across:
             weight = row_weight * column_weight
-            parts.append(b.op("Gather", lines, starts + row * width + column, axis=0) * b.unsqueeze(weight, 5))
+            parts.append(
+                b.op("Gather", lines, starts + row * width + column, axis=0) * b.unsqueeze(weight, 5)
+            )
     counted = b.op("And", rows, columns)
     near = b.unsqueeze(b.op("And", near_y, near_z), 5)
     zero = b.const(0, x.dt)
@@ -86,7 +88,9 @@ def roi_align(g: Builder, n: ir.Node, dy: Tensor) -> Sequence[Gradient]:
 @rule("MaxRoiPool")
 def max_roi_pool(g: Builder, n: ir.Node, dy: Tensor) -> Sequence[Gradient]:
     """That of MXNet's ROIPooling, which computes the same. Regions are rounded and have none."""
-    from ...ops import find  # which register their own gradients with the engine, and so are imported after it
+    from ...ops import (
+        find,
+    )  # which register their own gradients with the engine, and so are imported after it
 
     a = {k: v.value for k, v in n.attributes.items()}
     op = find("ROIPooling")

@@ -34,7 +34,9 @@ def _reflected(g: Builder, place: Tensor, low: float, high: Tensor) -> Tensor:
     return span - g.op("Abs", there - span) + low
 
 
-def _inside(g: Builder, there: Tensor, size: DimLike, padding: str, corners: bool) -> tuple[Tensor, Tensor | None]:
+def _inside(
+    g: Builder, there: Tensor, size: DimLike, padding: str, corners: bool
+) -> tuple[Tensor, Tensor | None]:
     """Whole places (floating) moved inside of an axis as int64, and which lie inside (None: their value counts)."""
     last = g.cast(g.dim(size - 1), there.dt)
     counted = None

@@ -41,9 +41,7 @@ def dft(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
         size, count = dy.dims[axis], g.cast(g.reshape(length, (1,)), np.int64)
     scalar = g.reshape(count, ())
     dims = [size if i == axis else d for i, d in enumerate(dy.dims)]
-    turned = g.with_dims(
-        "DFT", dims, dy, scalar, g.const(np.int64(axis)), inverse=None if inverse else 1
-    )
+    turned = g.with_dims("DFT", dims, dy, scalar, g.const(np.int64(axis)), inverse=None if inverse else 1)
     factor = g.cast(scalar, dy.dt)
     d = turned / factor if inverse else turned * factor
     if x.dims[-1] == 1:
@@ -51,7 +49,9 @@ def dft(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
     if d.dims[axis] == x.dims[axis]:
         return d
     if not isinstance(size, int) or not isinstance(x.dims[axis], int):
-        raise NotDifferentiableError("ONNX DFT: the gradient needs static lengths where dft_length is another")
+        raise NotDifferentiableError(
+            "ONNX DFT: the gradient needs static lengths where dft_length is another"
+        )
     return _fitted(g, d, axis, int(x.dims[axis]))
 
 
@@ -98,7 +98,9 @@ def stft(g: Builder, n: ir.Node, dy: Tensor) -> Sequence[Gradient]:
     onesided = int(attribute(n, "onesided", 1))
     frames = dy.dims[1]
 
-    def expand(b: Builder, signal: Tensor, _: Tensor, window: Tensor | None = None, __: Tensor | None = None) -> Tensor:
+    def expand(
+        b: Builder, signal: Tensor, _: Tensor, window: Tensor | None = None, __: Tensor | None = None
+    ) -> Tensor:
         starts = b.reshape(numbers(b, frames) * np.int64(stride), (frames, 1))
         places = starts + np.arange(size, dtype=np.int64)
         parts = b.op("Gather", signal if signal.ndim == 3 else b.unsqueeze(signal, 2), places, axis=1)

@@ -131,7 +131,12 @@ _SETTINGS = {
 
 def _settings(model: onnx.ModelProto) -> set[str]:
     """Inputs that have no slope by nature."""
-    return {node.input[i] for node in model.graph.node for i in _SETTINGS.get(node.op_type, ()) if i < len(node.input)}
+    return {
+        node.input[i]
+        for node in model.graph.node
+        for i in _SETTINGS.get(node.op_type, ())
+        if i < len(node.input)
+    }
 
 
 def case_of(test: Any) -> Case | None:
@@ -142,7 +147,11 @@ def case_of(test: Any) -> Case | None:
     inputs = [array(v) for v in test.data_sets[0][0]]
     if any(isinstance(v, np.ndarray) and v.dtype.name in _NARROW for v in inputs):
         return None
-    real = [i.name for i, v in zip(model.graph.input, inputs, strict=True) if getattr(v, "dtype", None) == np.float32]
+    real = [
+        i.name
+        for i, v in zip(model.graph.input, inputs, strict=True)
+        if getattr(v, "dtype", None) == np.float32
+    ]
     only_single = bool(real) and set(real) <= single
     kind = np.float32 if only_single else np.float64
     if not only_single:
@@ -209,7 +218,9 @@ def check(case: Case, seed: str, aside: bool = False) -> None:
     wrt = list(range(len(case.feeds)))
     feeds = _moved(case, random) if aside else case.feeds
     found = forward(feeds)
-    heads = [np.where(np.isfinite(found[i]), random.uniform(0.5, 1.5, found[i].shape), 0.0) for i in case.heads]
+    heads = [
+        np.where(np.isfinite(found[i]), random.uniform(0.5, 1.5, found[i].shape), 0.0) for i in case.heads
+    ]
     heads = [h.astype(found[i].dtype) for i, h in zip(case.heads, heads, strict=True)]
     slopes = runner(joint(case.program, wrt, case.heads))([*feeds, *heads])
     for i, slope in zip(wrt, slopes, strict=True):
@@ -221,7 +232,12 @@ def check(case: Case, seed: str, aside: bool = False) -> None:
                 moved = list(feeds)
                 moved[i] = np.asarray(moved[i] + step * way, moved[i].dtype)
                 results = forward(moved)
-                sides.append([np.where(h, results[k], 0.0) * h.astype(np.float64) for k, h in zip(case.heads, heads, strict=True)])
+                sides.append(
+                    [
+                        np.where(h, results[k], 0.0) * h.astype(np.float64)
+                        for k, h in zip(case.heads, heads, strict=True)
+                    ]
+                )
             expected = sum(float((a - b).sum()) for a, b in zip(*sides, strict=True)) / (2 * case.step)
             got, scale = float((slope * way).sum()), float(np.abs(slope * way).sum())
             size = sum(float(np.abs(a).sum()) for a in sides[0])

@@ -186,7 +186,9 @@ def test_a_loop_whose_state_grows_is_refused() -> None:
     operands = [g.const(np.int64(3)), None, x]
     attributes = ir.convenience.convert_attributes({"body": graph})
     (y,) = g.emit("Loop", "", operands, attributes, [(x.dt, (None,))])
-    with pytest.raises(NotDifferentiableError, match=r"'Loop' .*state.* changes its shape from \[1\] to \[2\]"):
+    with pytest.raises(
+        NotDifferentiableError, match=r"'Loop' .*state.* changes its shape from \[1\] to \[2\]"
+    ):
         joint(finish(g, [g.reduce("Sum", y, [0])]), [0], [0])
 
 

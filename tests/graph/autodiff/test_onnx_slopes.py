@@ -25,7 +25,9 @@ def _is_float(kinds: set[str]) -> bool:
 
 
 #: Operators of the pinned opset, and of older ones that the newest onnx still knows.
-ALL = sorted({s.name for s in onnx.defs.get_all_schemas_with_history() if not s.domain and s.since_version <= OPSET})
+ALL = sorted(
+    {s.name for s in onnx.defs.get_all_schemas_with_history() if not s.domain and s.since_version <= OPSET}
+)
 
 
 @pytest.mark.parametrize("operator", ALL)
@@ -42,10 +44,9 @@ def test_reasons_are_about_operators_that_exist() -> None:
 
 
 #: Tests that lie at kinks: they are done a little aside.
-_KINKS = frozenset(
-    """Abs Acosh Ceil Clip DeformConv Elu Floor GridSample HardSwish Hardmax LeakyRelu LpNormalization Max MaxPool Min PRelu Pow
-    Range ReduceMax ReduceMin Relu RoiAlign Round Selu Shrink Sign Softsign ThresholdedRelu TopK Unique""".split()
-)
+_KINKY = """Abs Acosh Ceil Clip DeformConv Elu Floor GridSample HardSwish Hardmax LeakyRelu LpNormalization Max MaxPool Min PRelu Pow
+    Range ReduceMax ReduceMin Relu RoiAlign Round Selu Shrink Sign Softsign ThresholdedRelu TopK Unique"""
+_KINKS = frozenset(_KINKY.split())
 #: Operators that ONNX Runtime computes in single precision for double operands.
 _ROUGH = frozenset(["Shrink"])
 #: Steps that are shorter than usual, because kinks lie near.
@@ -61,7 +62,7 @@ _APART = {
     "test_mod_float_edge_cases": "at zeros and infinities",
 }
 
-OPERATORS = """
+_OPERATORS = """
 Abs Acos Acosh Add AffineGrid Asin Asinh Atan Atanh Attention AveragePool BatchNormalization Cast Ceil Celu
 CenterCropPad Clip Col2Im Compress Concat Conv ConvTranspose Cos Cosh CumProd CumSum DFT DeformConv DepthToSpace Det Div
 Dropout Einsum Elu Erf Exp Expand Flatten Floor GRU Gather GatherElements GatherND Gelu Gemm GlobalAveragePool
@@ -73,7 +74,8 @@ ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape Resize ReverseSequen
 Scan ScatterElements ScatterND Selu Shrink Sigmoid Sign Sin Sinh Slice Softmax SoftmaxCrossEntropyLoss Softplus Softsign
 SpaceToDepth Split Sqrt Squeeze Sub Sum Swish Tan Tanh TensorScatter ThresholdedRelu Tile TopK Transpose Unique
 Unsqueeze Upsample Where
-""".split()
+"""
+OPERATORS = _OPERATORS.split()
 
 
 def _cases(operator: str) -> list[tuple[str, Case]]:
@@ -107,12 +109,13 @@ def test_gradients(operator: str) -> None:
 
 
 #: Smooth operators, or those that are linear in one of their operands.
-SMOOTH = """
+_SMOOTH = """
 AffineGrid Attention AveragePool BatchNormalization Col2Im Conv ConvTranspose CumProd DFT Det Einsum GRU Gather GatherND
 Gelu GridSample GroupNormalization InstanceNormalization LRN LSTM LayerNormalization LogSoftmax Loop LpNormalization
 LpPool MatMul MeanVarianceNormalization Mish Pad RMSNormalization ReduceLogSumExp ReduceProd Resize STFT Scan
 ScatterElements ScatterND Softmax SoftmaxCrossEntropyLoss Swish TensorScatter
-""".split()
+"""
+SMOOTH = _SMOOTH.split()
 
 
 @pytest.mark.parametrize("operator", SMOOTH)

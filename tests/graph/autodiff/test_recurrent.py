@@ -54,7 +54,9 @@ def _program(kind: str, inputs: str, **attributes: Any) -> tuple[Program, list[n
 def _run(program: Program, feeds: list[np.ndarray]) -> list[np.ndarray]:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(program.model.SerializeToString(), options, ["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        program.model.SerializeToString(), options, ["CPUExecutionProvider"]
+    )
     results: list[np.ndarray] = session.run(None, dict(zip(program.input_names, feeds, strict=True)))
     return results
 
@@ -106,7 +108,9 @@ def test_gradients(row: str) -> None:
                 changed = [a.copy() for a in arrays]
                 changed[i][index] += step
                 out = _run(program, changed)
-                sums.append(sum(float((y.astype("float64") * h).sum()) for y, h in zip(out, heads, strict=True)))
+                sums.append(
+                    sum(float((y.astype("float64") * h).sum()) for y, h in zip(out, heads, strict=True))
+                )
             assert grad[index] == pytest.approx((sums[0] - sums[1]) / 1e-2, rel=2e-2, abs=2e-3), (i, index)
 
 

@@ -18,7 +18,7 @@ ABSENT: dict[str, str] = {
     "contrib.amp": NOT_YET,
     "contrib.autograd": LEGACY,
     "contrib.io.DataLoaderIter": NOT_YET,
-    "contrib.onnx": NOT_YET,
+    "contrib.onnx.export_model": NOT_YET,
     "contrib.quantization": NOT_YET,
     "contrib.tensorboard": NOT_YET,
     "contrib.text": NOT_YET,

@@ -91,7 +91,13 @@ def main() -> None:
                 continue
         listed = set(getattr(loaded, "__all__", ()))
         for name, value in sorted(vars(loaded).items()):
-            if name.startswith("_") or name in HELPERS or inspect.ismodule(value) or not callable(value):
+            if (
+                name.startswith("_")
+                or name.endswith("_")
+                or name in HELPERS
+                or inspect.ismodule(value)
+                or not callable(value)
+            ):
                 continue
             if not defined(value, module) and name not in listed:
                 continue

@@ -13,6 +13,7 @@ import pytest
 import gluon_onnx as mx
 from gluon_onnx import artifacts
 from gluon_onnx.gluon import nn
+from gluon_onnx.graph.autodiff import engine
 from gluon_onnx.graph.errors import NotDifferentiableError
 
 from .nets import NETS, batches, made, trained, written
@@ -71,6 +72,19 @@ def test_operator_without_a_gradient_is_named_with_the_way_to_it(
     ) as e:
         artifacts.export(net, "l2", "sgd", tmp_path, inputs=[SHAPE])
     assert "net_body_fwd (FullyConnected) -> net_tanh0 (tanh) -> " in str(e.value)
+
+
+def test_operator_without_a_rule_is_named_with_the_way_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(engine._RULES, ("", "Erf"))
+    net = block(lambda F, x, scale: F.broadcast_mul(F.erf(F.tanh(x)), scale), scale={"shape": (4,)})
+    text = r"no gradient rule for the ONNX operator 'Erf' \(in node 'net_erf0'\)"
+    with pytest.raises(NotDifferentiableError, match=text) as caught:
+        artifacts.export(net, "l2", "sgd", tmp_path, inputs=[SHAPE])
+    way = "net_body_fwd (FullyConnected) -> net_tanh0 (tanh) -> net_erf0 (erf) -> net_broadcast_mul0 (broadcast_mul)"
+    assert str(caught.value).partition("to the loss: ")[2].startswith(way)
+    artifacts.export(net, "l2", "sgd", tmp_path, inputs=[SHAPE], trainable=["net_scale"])
 
 
 def test_gradient_that_is_blocked(tmp_path: Path) -> None:

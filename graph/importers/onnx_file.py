@@ -86,6 +86,7 @@ def read_file(source: onnx.ModelProto | str | os.PathLike[str]) -> OnnxFile:
     opsets = _opsets(model, name)
     if model.functions:
         model = _inlined(model, name)
+        opsets = _opsets(model, name)
     check = _Check(name, ExternalData(folder, name))
     values = check.graph(model.graph, ChainMap(), "")
     _check_operators(model, name)
@@ -128,10 +129,29 @@ def _opsets(model: onnx.ModelProto, name: str) -> dict[str, int]:
 
 def _inlined(model: onnx.ModelProto, name: str) -> onnx.ModelProto:
     _check_functions(model, name)
+    _unify_opsets(model)
     try:
         return onnx.inliner.inline_local_functions(model)
     except Exception as e:  # the inliner raises unrelated types
         raise FormatError(f"{name}: its functions cannot be expanded: {str(e).strip()}") from e
+
+
+def _unify_opsets(model: onnx.ModelProto) -> None:
+    """Give functions the opsets of the model, whose nodes they become.
+
+    Both must mean the same by a node, ONNX says, and the inliner leaves functions of another version alone. ONNX
+    Runtime takes the model's version.
+    """
+    versions = {plain_domain(o.domain): o.version for o in model.opset_import}
+    for function in model.functions:
+        for o in function.opset_import:
+            if isinstance(o.domain, bytes):
+                continue
+            domain = plain_domain(o.domain)
+            if domain not in versions:
+                versions[domain] = o.version
+                model.opset_import.append(o)
+            o.version = versions[domain]
 
 
 def _nodes_of(nodes: Sequence[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
@@ -275,7 +295,9 @@ class _Check:
     def attribute(self, a: onnx.AttributeProto, where: str, made: ChainMap[str, str]) -> None:
         """The tensors and graphs in an attribute."""
         if a.ref_attr_name:
-            self.fail(f"{where}: attribute {a.name!r} refers to one of a function, and there is none around it")
+            self.fail(
+                f"{where}: attribute {a.name!r} refers to one of a function, and there is none around it"
+            )
         for t in (*([a.t] if a.HasField("t") else []), *a.tensors):
             self.embedded(t, f"{where}: attribute {a.name!r}")
         for body in (*([a.g] if a.HasField("g") else []), *a.graphs):

@@ -405,6 +405,23 @@ def test_functions_are_expanded() -> None:
     assert ops == ["onnx.Neg", "onnx.Relu", "onnx.MatMul", "onnx.Neg"]
 
 
+@pytest.mark.parametrize(("own", "models"), [(13, 17), (17, 13), (11, 17)])
+def test_functions_of_another_opset(own: int, models: int) -> None:
+    m = with_functions(function("f0", "Relu", "Softmax"))
+    m.opset_import[0].version, m.functions[0].opset_import[0].version = models, own
+    relu, softmax, *_ = [n for n in import_onnx(m).symbol.nodes() if n.op is not None]
+    assert relu.op is not None and relu.op.name == "onnx.Relu"
+    assert softmax.attrs["__opset__"] == str(models)
+
+
+def test_functions_that_need_other_domains() -> None:
+    body = onnx.parser.parse_function(
+        '<domain: "local", opset_import: ["" : 17, "com.microsoft" : 1]> f0 (a) => (b) { b = com.microsoft.Gelu(a) }'
+    )
+    ops = [n.op.name for n in import_onnx(with_functions(body)).symbol.nodes() if n.op is not None]
+    assert ops[0] == "onnx.com.microsoft.Gelu"
+
+
 @pytest.mark.parametrize(
     "functions",
     [(function("f0", "f0"),), (function("f0", "Relu", "f1"), function("f1", "f0"))],

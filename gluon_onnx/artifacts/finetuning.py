@@ -126,21 +126,10 @@ def finetune(
     settings["samples"] = [len(train), len(held)]
     path = os.path.join(folder, ARTIFACTS)
     if restart or not _is_begun(path):
-        _begin(
-            block,
-            path,
-            train,
-            held,
-            head,
-            trainable,
-            loss,
-            optimizer,
-            lr,
-            optimizer_params,
-            batch,
-            seed,
-            settings,
-        )
+        options: dict[str, Any] = {"loss": loss, "optimizer": optimizer}
+        options["optimizer_params"] = {"learning_rate": lr, **(optimizer_params or {})}
+        options["trainable"] = f"^{HEAD}" if trainable is None and head is not None else trainable
+        _begin(block, path, train, settings, options)
     session = TrainingSession(path, ctx, trace_nonfinite=True)
     run = _Run(session, folder, train, held, batch, seed)
     run.resume(settings)
@@ -169,40 +158,21 @@ def _is_begun(path: str) -> bool:
     return "settings" in TrainingSession(path).load_checkpoint()
 
 
-def _begin(
-    block: Any,
-    path: str,
-    train: Samples,
-    held: Samples,
-    head: int | None,
-    trainable: Any,
-    loss: Any,
-    optimizer: str,
-    lr: float,
-    optimizer_params: Mapping[str, Any] | None,
-    batch: int,
-    seed: int,
-    settings: dict[str, Any],
-) -> None:
-    """Write the artifacts, and a checkpoint before the first epoch."""
-    del held
-    if trainable is None and head is not None:
-        trainable = f"^{HEAD}"
+def _begin(block: Any, path: str, train: Samples, settings: dict[str, Any], options: dict[str, Any]) -> None:
+    """Write the artifacts, and a checkpoint before the first epoch.
+
+    Parameters
+    ----------
+    options : arguments of `export`.
+    """
     kinds = [x.dtype if x.dtype.kind != "f" else np.dtype(np.float32) for x in train.data.values()]
     inputs = [
-        ((batch, *shape), dt) for shape, dt in zip(train.shapes, kinds or [np.dtype(np.float32)], strict=True)
+        ((settings["batch"], *shape), dt)
+        for shape, dt in zip(train.shapes, kinds or [np.dtype(np.float32)], strict=True)
     ]
-    export(
-        block,
-        loss,
-        optimizer,
-        path,
-        optimizer_params={"learning_rate": lr, **(optimizer_params or {})},
-        trainable=trainable,
-        inputs=inputs,
-        freeze_statistics=True,
-    )
-    TrainingSession(path, seed=seed).save_checkpoint(properties={"settings": settings, "history": []})
+    export(block, path=path, inputs=inputs, freeze_statistics=True, **options)
+    session = TrainingSession(path, seed=settings["seed"])
+    session.save_checkpoint(properties={"settings": settings, "history": []})
 
 
 class _Run:

@@ -112,7 +112,10 @@ MODELS: dict[str, tuple[Callable[[np.random.RandomState], Graph], artifacts.Opti
     "mlp_sgd": (mlp, artifacts.OptimType.SGD),
     "conv": (conv, artifacts.OptimType.AdamW),
     "sequence": (sequence, artifacts.OptimType.AdamW),
+    "decay_first": (mlp, artifacts.OptimType.AdamW),
+    "decay_last": (mlp, artifacts.OptimType.AdamW),
 }
+MODES = {"decay_first": 0, "decay_last": 1}  # adam_mode
 
 
 def generate(name: str) -> list[str]:
@@ -141,6 +144,15 @@ def generate(name: str) -> list[str]:
         optimizer=optimizer,
         artifact_directory=HERE / name,
     )
+    if name in MODES:
+        path = HERE / name / "optimizer_model.onnx"
+        optimizer_model = onnx.load(path)
+        values = {"adam_mode": MODES[name], "weight_decay": 0.5}
+        for attribute in optimizer_model.graph.node[0].attribute:
+            if attribute.name in values:
+                value = helper.make_attribute(attribute.name, values[attribute.name])
+                attribute.CopyFrom(value)
+        onnx.save(optimizer_model, path)
     return trained
 
 

@@ -62,6 +62,9 @@ class UnsupportedOperatorError(GraphError):
         near = f"; nearest names: {', '.join(self.hints)}" if self.hints else ""
         super().__init__(f"not supported: {text}{near}")
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.operators, self.hints)
+
 
 class NeedsStaticShape(GraphError):
     """A rule needs the value of a dimension that is symbolic."""
@@ -85,6 +88,9 @@ class ExecutionError(GraphError):
         parts = (f"operator {operator}" if operator else "", f"node {node!r}" if node else "", block)
         where = ", ".join(part for part in parts if part)
         super().__init__(f"{where}: {reason}" if where else reason)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.operator, self.node, self.reason, self.block)
 
 
 class NotDifferentiableError(GraphError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import pickle
 import re
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from gluon_onnx import autograd, gluon, nd
 from gluon_onnx._runtime import function, session
 from gluon_onnx.base import MXNetError
 from gluon_onnx.gluon import nn
-from gluon_onnx.graph.errors import ExecutionError
+from gluon_onnx.graph.errors import ExecutionError, UnsupportedOperatorError
 from gluon_onnx.ndarray import dispatch
 
 _LARGE = 70000  # elements: more than NumPy kernels serve
@@ -348,3 +349,19 @@ def test_error_texts() -> None:
     )
     assert str(ExecutionError("relu", "", "why")) == "operator relu: why"
     assert re.fullmatch("why", str(ExecutionError("", "", "why")))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ExecutionError("relu", "a0", "why", "block 'b' (B)"),
+        UnsupportedOperatorError([("Relo", "n")], ["relu"]),
+    ],
+    ids=["execution", "operators"],
+)
+def test_errors_cross_processes(error: Exception) -> None:
+    """As those of a DataLoader's workers do."""
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is type(error)
+    assert str(again) == str(error)
+    assert vars(again) == vars(error)

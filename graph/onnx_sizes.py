@@ -338,10 +338,12 @@ def _resized(
     if factors is None or not symbolic or cropped or factors.shape != (x.ndim,):
         return None
     dims: list[DimLike | None] = []
-    for d, factor in zip(x.dims, factors.tolist(), strict=True):
+    for d, factor in zip(x.dims, factors.astype(np.float32), strict=True):
         p, q = float(factor).as_integer_ratio()
-        exact = isinstance(d, int) or q == 1 or (p == 1 and q < 64)
-        dims.append(None if not exact else int(d * factor) if isinstance(d, int) else (d * p) // q)
+        if isinstance(d, int):
+            dims.append(int(np.float32(d) * factor))  # as ONNX Runtime does, in single precision
+        else:
+            dims.append((d * p) // q if q == 1 or (p == 1 and q < 64) else None)
     return x.dt, dims
 
 

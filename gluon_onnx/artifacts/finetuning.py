@@ -107,7 +107,7 @@ def finetune(
     settings: dict[str, Any] = {
         "model": str(model) if isinstance(model, str | os.PathLike) else type(model).__name__,
         "loss": loss if isinstance(loss, str) else type(loss).__name__,
-        "trainable": trainable if isinstance(trainable, str | None) else list(trainable),
+        "trainable": trainable.__qualname__ if callable(trainable) else trainable,
         "head": head,
         "features": features,
         "optimizer": optimizer,
@@ -117,12 +117,8 @@ def finetune(
         "seed": seed,
     }
     block = network(model, params, head, features, seed)
-    declared = declared_size(block)
-    size = declared if size is None else size
-    samples = open_samples(data, size, mean, std)
-    if declared is not None and samples.shapes[0] != declared:
-        raise MXNetError(f"the model has samples of shape {declared}, the data of shape {samples.shapes[0]}")
-    train, held = _divided(samples, validation, seed, (size, mean, std))
+    samples = _opened(block, data, size, mean, std)
+    train, held = _divided(samples, validation, seed, (samples.size or size, mean, std))
     settings["samples"] = [len(train), len(held)]
     path = os.path.join(folder, ARTIFACTS)
     if restart or not _is_begun(path):
@@ -134,6 +130,20 @@ def finetune(
     run = _Run(session, folder, train, held, batch, seed)
     run.resume(settings)
     return run.train(epochs, patience, settings, progress)
+
+
+def _opened(block: Any, data: Any, size: Any, mean: Any, std: Any) -> Samples:
+    """Samples of the size that the model declares.
+
+    Raises
+    ------
+    MXNetError : they are of another size.
+    """
+    declared = declared_size(block)
+    samples = open_samples(data, declared if size is None else size, mean, std)
+    if declared is not None and samples.shapes[0] != declared:
+        raise MXNetError(f"the model has samples of shape {declared}, the data of shape {samples.shapes[0]}")
+    return samples
 
 
 def _divided(

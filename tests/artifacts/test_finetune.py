@@ -198,7 +198,7 @@ def test_command_with_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str
         str(tmp_path / "out"),
     ]
     words += ["--head", "2", "--mean", "128", "--std", "64", "--batch", "8", "--epochs", "8", "--lr", "0.01"]
-    assert cli.main([*words, "--validation", "0.25", "--format", "json"]) == 0
+    assert cli.main([*words, "--validation", str(tmp_path / "pictures"), "--format", "json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["history"][found["best_epoch"] - 1]["accuracy"] == 1.0
 

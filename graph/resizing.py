@@ -84,7 +84,7 @@ def resize_matrices(
         else None
     )
     if attributes.get("keep_aspect_ratio_policy", "stretch") != "stretch":
-        given = [_common_scale(attributes, x, axes, sizes)] * len(axes)
+        given = np.full(len(axes), _common_scale(attributes, x, axes, sizes))
     result = {}
     for k, axis in enumerate(axes):
         n, m = x.dims[axis], y.dims[axis]

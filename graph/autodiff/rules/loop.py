@@ -97,7 +97,7 @@ class _Steps:
         types += [(np.dtype(np.int64), (None,))]
         types += [(s.dt, (None, *s.dims)) for s in self.states]
         operands = [self.limit, self.condition, *self.states]
-        found = g.emit("Loop", "", operands, ir.convenience.convert_attributes({"body": graph}), types)  # type: ignore[arg-type]
+        found = g.emit("Loop", "", operands, ir.convenience.convert_attributes({"body": graph}), types)
         count = len(self.states)
         return found[count], list(found[count + 1 :])
 

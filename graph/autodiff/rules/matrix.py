@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import onnx_ir as ir
 
+from ... import factorizations
 from ...builder import Builder, Tensor
 from ...dims import DimLike
-from ...factorizations import inverse
 from ..engine import Gradient, attribute, rule, tensor, through
 
 
@@ -105,7 +105,7 @@ def det(g: Builder, n: ir.Node, dy: Tensor) -> Gradient:
     ends = (y.ndim, y.ndim + 1)
     singular = g.unsqueeze(g.op("Equal", y, 0.0), *ends)
     ones = g.op("EyeLike", g.fill(x.dims[-2:], 0, x.dt))
-    d = g.unsqueeze(dy * y, *ends) * swap(g, inverse(g, g.op("Where", singular, ones, x)))
+    d = g.unsqueeze(dy * y, *ends) * swap(g, factorizations.inverse(g, g.op("Where", singular, ones, x)))
     return g.op("Where", singular, g.const(0, x.dt), d)
 
 

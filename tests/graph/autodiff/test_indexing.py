@@ -204,3 +204,22 @@ def test_symbolic(name: str) -> None:
     expected = np.zeros((4, 3)) if name != "ScatterND" else np.ones((4, 3))
     expected[_UNIQUE[:, 0]] = 1 if name != "ScatterND" else 0
     np.testing.assert_array_equal(found[0], expected)
+
+
+@pytest.mark.parametrize("attributes", [{}, {"reverse": 1}, {"exclusive": 1}])
+def test_running_products_of_any_length(attributes: dict[str, int]) -> None:
+    """The number of nodes does not depend on the length; zeros are no exception."""
+    g = Builder()
+    x = g.input("x", np.float64, (Dim.symbol("n"), 2))
+    gradient = joint(finish(g, [g.op("CumProd", x, g.const(np.int64(0)), **attributes)]), [0], [0])
+    for count in (1, 4):
+        values = np.random.RandomState(count).uniform(0.5, 1.5, size=(count, 2))
+        values[count // 2, 1] = 0.0
+        fixed = Slope(lambda g, x: g.op("CumProd", x, g.const(np.int64(0)), **attributes), (values,))
+        check_first(fixed)
+        check_second(fixed)
+        inner = Builder()
+        y = inner.op("CumProd", inner.input("x", np.float64, (count, 2)), inner.const(np.int64(0)), **attributes)
+        static = joint(finish(inner, [y]), [0], [0])
+        head = np.random.RandomState(9).uniform(-1, 1, size=(count, 2))
+        np.testing.assert_allclose(run(gradient, [values, head])[0], run(static, [values, head])[0], rtol=1e-12)

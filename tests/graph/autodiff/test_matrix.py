@@ -12,7 +12,6 @@ import pytest
 from gluon_onnx.graph import factorizations
 from gluon_onnx.graph.builder import Builder, Tensor
 from gluon_onnx.graph.dims import Dim
-from gluon_onnx.graph.errors import NotDifferentiableError
 from gluon_onnx.graph.program import finish
 from tests.graph.autodiff.slopes import (
     Slope,
@@ -189,10 +188,22 @@ def test_onnx_det() -> None:
     np.testing.assert_array_equal(found[1], np.zeros((3, 3)))
 
 
-@pytest.mark.parametrize("equation", ["ii->i", "...i->..."])
-def test_einsum_without_slope(equation: str) -> None:
-    with pytest.raises(NotDifferentiableError, match=r"Einsum: no gradient for the equation"):
-        gradients(lambda g, x: g.op("Einsum", x, equation=equation), [np.ones((3, 3))])
+@pytest.mark.parametrize(
+    ("equation", "shapes"),
+    [
+        ("ii->i", [(3, 3)]),
+        ("iji->j", [(3, 2, 3)]),
+        ("iii", [(2, 2, 2)]),
+        ("...i->...", [(2, 3, 3)]),
+        ("...ij,...jk->...ik", [(4, 1, 2, 3), (1, 5, 3, 2)]),
+        ("i...,...i", [(2, 3), (3, 2)]),
+        ("...ii,ij->...j", [(2, 3, 3), (3, 2)]),
+    ],
+)
+def test_einsum_with_repeated_and_shared_indices(equation: str, shapes: list[tuple[int, ...]]) -> None:
+    slope = Slope(_einsum(equation)[0], tuple(_random(*s) for s in shapes))
+    check_first(slope)
+    check_second(slope)
 
 
 _N = 40

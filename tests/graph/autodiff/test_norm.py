@@ -11,7 +11,7 @@ import pytest
 
 from gluon_onnx.graph.autodiff.engine import vjp
 from gluon_onnx.graph.builder import Builder, Tensor
-from gluon_onnx.graph.errors import NotDifferentiableError
+from gluon_onnx.graph.dims import prod
 from gluon_onnx.graph.program import Program, finish
 from tests.graph.autodiff import slopes
 from tests.graph.autodiff.slopes import Slope, check_first, check_second, check_torch, row
@@ -136,14 +136,15 @@ def test_second_order(slope: Slope) -> None:
     check_second(slope)
 
 
-def test_training_mode_of_batch_normalization() -> None:
-    """Its statistics are results that alias inputs in ONNX Runtime: refused, with the reason."""
+def test_running_statistics_have_gradients() -> None:
+    """Each is a result of its own, made of the batch's and of the one before."""
 
     def build(g: Builder, *x: Tensor) -> Tensor:
-        return g.multi("BatchNormalization", 3, *x, training_mode=1)[0]
+        y, mean, var = g.multi("BatchNormalization", 3, *x, training_mode=1, momentum=0.7)
+        return g.op("Concat", g.reshape(y, (prod(y.dims),)), mean * 2.0, var, axis=0)
 
-    with pytest.raises(NotDifferentiableError, match="training_mode=1"):
-        check_first(Slope(build, FIVE))
+    check_first(Slope(build, FIVE))
+    check_second(Slope(build, FIVE))
 
 
 def test_statistics_of_layer_normalization() -> None:

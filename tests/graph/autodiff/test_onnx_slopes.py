@@ -44,8 +44,10 @@ def test_reasons_are_about_operators_that_exist() -> None:
 
 
 #: Tests that lie at kinks: they are done a little aside.
-_KINKY = """Abs Acosh Ceil Clip DeformConv Elu Floor GridSample HardSwish Hardmax LeakyRelu LpNormalization Max MaxPool Min PRelu Pow
-    Range ReduceMax ReduceMin Relu RoiAlign Round Selu Shrink Sign Softsign ThresholdedRelu TopK Unique"""
+_KINKY = """
+Abs Acosh Ceil Clip DeformConv Elu Floor GridSample HardSwish Hardmax LeakyRelu LpNormalization Max MaxPool Min PRelu
+Pow Range ReduceMax ReduceMin Relu RoiAlign Round Selu Shrink Sign Softsign ThresholdedRelu TopK Unique
+"""
 _KINKS = frozenset(_KINKY.split())
 #: Operators that ONNX Runtime computes in single precision for double operands.
 _ROUGH = frozenset(["Shrink"])

@@ -10,7 +10,7 @@ import numpy as np
 
 from .builder import Builder, Opaque, Tensor
 from .dims import Dim, DimLike, PartialShape
-from .errors import AttributeParseError, NeedsStaticShape, ShapeError
+from .errors import AttributeParseError, NeedsStaticShape, ShapeError, TypeInferenceError
 from .ops.control import ControlOperator
 from .ops.registry import Operator
 from .ops.schema import Attrs
@@ -112,7 +112,7 @@ def _trace(
                 results = node.op.lower(g, given, node.parsed, node.argument_names())
         except NeedsStaticShape:
             continue
-        except ShapeError:
+        except (ShapeError, TypeInferenceError):
             if any(None in (shapes.get(e) or ()) for e in node.inputs):
                 continue  # a rule finds the sizes that are open
             raise
@@ -179,7 +179,7 @@ def _step(node: Node, shapes: dict[Entry, PartialShape], types: Mapping[Entry, n
             )
         except NeedsStaticShape:
             found = []
-        except ShapeError:
+        except (ShapeError, TypeInferenceError):
             if all(is_complete(s) for s in ins):
                 raise
             found = []  # perhaps only because two unknown dimensions need not be the same

@@ -18,7 +18,13 @@ from typing import Any
 import numpy as np
 
 from ..builder import Builder, Tensor
-from ..errors import AttributeParseError, GraphError, ShapeError, UnsupportedOperatorError
+from ..errors import (
+    AttributeParseError,
+    GraphError,
+    ShapeError,
+    TypeInferenceError,
+    UnsupportedOperatorError,
+)
 from ..shapes import ShapeContext, TypeContext
 from .schema import REQUIRED, Attrs, Param, param_of
 
@@ -163,7 +169,9 @@ class Operator:
         """
         if not self.params:
             return []
-        return [k for k in attributes if k not in self.params and not (k.startswith("__") and k.endswith("__"))]
+        return [
+            k for k in attributes if k not in self.params and not (k.startswith("__") and k.endswith("__"))
+        ]
 
     def argument_names(self, attrs: Attrs, count: int | None = None) -> list[str]:
         """Names of the inputs present under `attrs`; `count` is the number of variadic inputs."""
@@ -198,6 +206,16 @@ class Operator:
             return list(self._output_names[:n])
         return ["output"] if n == 1 else [f"output{i}" for i in range(n)]
 
+    def _refuse_mixed_types(self, g: Builder, names: Sequence[str], inputs: Sequence[Tensor]) -> None:
+        """Raise TypeInferenceError where inputs that must be of one element type are not."""
+        for name, x in zip(names, inputs, strict=False):
+            if self.type_rule is None and x.dt != inputs[0].dt:
+                node = g.metadata.get("node", "")
+                raise TypeInferenceError(
+                    f"operator {self.name}{f' (node {node!r})' if node else ''}, argument {name!r}: expected "
+                    f"{inputs[0].dt} like {names[0]!r}, got {x.dt}"
+                )
+
     def lower(
         self,
         g: Builder,
@@ -221,6 +239,7 @@ class Operator:
             else:
                 result = self.function(g, **dict(zip(names, inputs, strict=True)), **values)
         except ShapeError as e:
+            self._refuse_mixed_types(g, names, inputs)
             shapes = ", ".join(f"{n}={t.dims}" for n, t in zip(names, inputs, strict=True))
             node = g.metadata.get("node", "")
             raise ShapeError(

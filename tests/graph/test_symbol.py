@@ -134,3 +134,16 @@ def test_a_pickled_symbol_is_json() -> None:
         other._set_attr(mood="good")
         assert FC.attr("mood") is None
         assert type(other) is type(FC)
+
+
+@pytest.mark.parametrize("hybrid", [True, False])
+def test_mixed_element_types(hybrid: bool) -> None:
+    """A layer that is called with another element type than it has names operator, argument and both types."""
+    net = mx.gluon.nn.Dense(2, in_units=3, prefix="net_")
+    net.initialize()
+    if hybrid:
+        net.hybridize()
+    node = r" \(node 'net_fwd'\)" if hybrid else ""
+    text = rf"operator FullyConnected{node}, argument 'weight': expected float64 like 'data', got float32"
+    with pytest.raises(TypeInferenceError, match=text):
+        net(mx.nd.ones((2, 3), dtype="float64"))

@@ -204,7 +204,7 @@ def to_mxnet(runnable: OnnxModel, feeds: Sequence[Feed], args: argparse.Namespac
     """
     import onnx
 
-    from ..graph.errors import GraphError
+    from ..graph.errors import FormatError, GraphError
     from ..graph.translate import translate
 
     model = onnx.ModelProto()
@@ -215,6 +215,8 @@ def to_mxnet(runnable: OnnxModel, feeds: Sequence[Feed], args: argparse.Namespac
         fix_shapes(model, feeds)
     try:
         found = translate(model, str(runnable.path))
+    except FormatError:
+        raise
     except GraphError as error:
         hint = "" if args.static or "open" not in str(error) else "\n(--static fixes the sizes of the inputs)"
         raise CommandError(f"{error}{hint}", ExitCode.UNSUPPORTED) from error

@@ -39,6 +39,7 @@ __all__ = [
 
 Shape = tuple[int | str | None, ...]  # a string is a symbolic dimension
 
+_TOLD = 10  # faults that a message tells: the first of each operator
 _CHUNK = 1 << 18  # elements that are looked at in one go: few enough to stay in a processor's cache
 
 
@@ -301,10 +302,24 @@ def itemsize(name: str) -> int:
 
 def type_name(data_type: int) -> str:
     """Name of an element type that ONNX has this number for."""
+    dtype = element_type(data_type)
+    return "string" if dtype.kind == "O" else str(dtype.name)
+
+
+def element_type(data_type: int) -> np.dtype[Any]:
+    """The element type that ONNX has this number for.
+
+    Raises
+    ------
+    CommandError : it has none.
+    """
+    import numpy as np
     from onnx import helper
 
-    dtype = helper.tensor_dtype_to_np_dtype(data_type)
-    return "string" if dtype.kind == "O" else str(dtype.name)
+    try:
+        return np.dtype(helper.tensor_dtype_to_np_dtype(data_type))
+    except (KeyError, ValueError) as error:
+        raise CommandError(f"not an ONNX model: it has elements of type {data_type}, which is none") from error
 
 
 def onnx_tensor(value: onnx.ValueInfoProto) -> Tensor:
@@ -327,7 +342,11 @@ def require_supported(model: ModelFile) -> None:
     """
     if model.faults:
         code = ExitCode.UNSUPPORTED if any(f.unsupported for f in model.faults) else ExitCode.BAD_INPUT
-        raise CommandError(f"{model.path}: " + "; ".join(f.message for f in model.faults), code)
+        first = {(f.operator if f.unsupported else f.node): f for f in reversed(model.faults)}
+        told = [fault.message for fault in model.faults if fault in first.values()][:_TOLD]
+        rest = len(model.faults) - len(told)
+        more = f"; and {rest} more: gluon-onnx check lists them all" if rest else ""
+        raise CommandError(f"{model.path}: {'; '.join(told)}{more}", code)
 
 
 def require_shapes(model: ModelFile) -> None:

@@ -15,7 +15,17 @@ import onnx.inliner
 from google.protobuf.message import DecodeError
 from onnx import helper, numpy_helper
 
-from .model_file import Layer, ModelFile, Parameter, Tensor, ask, check_names, onnx_tensor, type_name
+from .model_file import (
+    Layer,
+    ModelFile,
+    Parameter,
+    Tensor,
+    ask,
+    check_names,
+    element_type,
+    onnx_tensor,
+    type_name,
+)
 from .outcome import CommandError
 from .parameter_file import pieces
 from .tables import counted
@@ -195,7 +205,7 @@ def _static(tensors: Iterable[Tensor]) -> dict[str, tuple[int, ...]]:
 
 def parameter(stored: onnx.TensorProto, path: Path) -> Parameter:
     """An initializer."""
-    dtype = np.dtype(helper.tensor_dtype_to_np_dtype(stored.data_type))
+    dtype = element_type(stored.data_type)
     shape = tuple(stored.dims)
     count = prod(shape)
     packed = stored.data_type in _FOUR_BITS

@@ -15,7 +15,7 @@ __all__: list[str] = []
 
 @rule("Conv")
 def _conv(c: Call) -> Value:
-    weight = c.inputs[1]
+    weight = c.value(1)
     shape = weight.shape if isinstance(weight, np.ndarray) else c.shapes[1]
     if shape is None or None in shape:
         raise No("the shape of its weight is not known")
@@ -194,12 +194,11 @@ def _dropout(c: Call) -> Value:
 
 @rule("Gemm")
 def _gemm(c: Call) -> Value:
-    a, b = c.value(0), c.inputs[1]
+    a, b = c.value(0), c.value(1)
     alpha, beta = c.get("alpha", 1.0), c.get("beta", 1.0)
     if c.get("transA"):
         a = c.make("transpose", a, suffix="_transposed", axes=(1, 0))
     if not isinstance(b, np.ndarray):
-        assert b is not None
         product = c.make("dot", a, b, suffix="_product", transpose_b=bool(c.get("transB")))
         if alpha != 1:
             product = c.make("_mul_scalar", product, suffix="_scaled", scalar=alpha)

@@ -13,7 +13,7 @@ import onnx.inliner
 import onnx.version_converter
 from onnx import helper, numpy_helper
 
-from ..errors import GraphError
+from ..errors import FormatError, GraphError
 from ..ops.registry import find
 from ..ops.schema import format_value
 from ..symbol import Entry, Node, Symbol
@@ -96,20 +96,21 @@ class Call:
 
     def value(self, i: int) -> Value:
         """Input `i`."""
-        found = self.inputs[i]
-        assert found is not None
+        found = self.inputs[i] if self.has(i) else None
+        if found is None:
+            raise No(f"its input {i} is missing")
         return found
 
     def constant(self, i: int, what: str) -> Array:
         """Input `i`, which must be known."""
-        found = self.inputs[i]
+        found = self.value(i)
         if not isinstance(found, np.ndarray) or has_open(found):
             raise No(f"{what} is computed when the model runs")
         return found
 
     def sizes(self, i: int, what: str) -> list[int | None]:
         """Input `i` as sizes of a shape; None for one that the data has in the same place and leaves open."""
-        found = self.inputs[i]
+        found = self.value(i)
         if not isinstance(found, np.ndarray):
             raise No(f"{what} is computed when the model runs")
         numbers = [int(x) for x in found.ravel()]
@@ -123,7 +124,7 @@ class Call:
 
     def rank(self, i: int = 0) -> int:
         """The number of axes of input `i`."""
-        value = self.inputs[i]
+        value = self.value(i)
         if isinstance(value, np.ndarray):
             return value.ndim
         shape = self.shapes[i]
@@ -165,8 +166,10 @@ def translate(model: onnx.ModelProto, where: str = "model") -> Translated:
     Raises
     ------
     Inexpressible : names all nodes that cannot be translated, with reasons.
+    FormatError : it is not valid.
     GraphError : its opset cannot be converted.
     """
+    _check(model, where)
     if model.functions:
         model = onnx.inliner.inline_local_functions(model)
     version = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), _OPSET)
@@ -176,7 +179,25 @@ def translate(model: onnx.ModelProto, where: str = "model") -> Translated:
         except Exception as error:  # the converter raises RuntimeErrors of its own
             text = " ".join(str(error).split())
             raise GraphError(f"{where}: opset {version} cannot be converted to {_OPSET}: {text}") from error
-    return Translation(folded(model), where).run()
+    try:
+        model = folded(model)
+    except onnx.shape_inference.InferenceError as error:
+        raise FormatError(f"{where}: not a valid ONNX model: {' '.join(str(error).split())}") from error
+    return Translation(model, where).run()
+
+
+def _check(model: onnx.ModelProto, where: str) -> None:
+    """Check constants and nodes. ONNX's check of whole models also refuses those that leave shapes of outputs open."""
+    context = onnx.checker.C.CheckerContext()
+    context.ir_version = model.ir_version
+    context.opset_imports = {o.domain: o.version for o in model.opset_import}
+    try:
+        for tensor in model.graph.initializer:
+            onnx.checker.check_tensor(tensor, context)
+        for node in model.graph.node:
+            onnx.checker.check_node(node, context)
+    except Exception as error:  # protobuf's and the checker's errors have nothing in common
+        raise FormatError(f"{where}: not a valid ONNX model: {' '.join(str(error).split())}") from error
 
 
 class Translation:
@@ -220,6 +241,9 @@ class Translation:
             self._node(node, number)
         if self._faults:
             raise Inexpressible(self.where, self._faults)
+        absent = [value.name for value in self.graph.output if value.name not in self.values]
+        if absent:
+            raise FormatError(f"{self.where}: not a valid ONNX model: nothing computes the outputs {absent}")
         heads = [self._output(value.name) for value in self.graph.output]
         symbol = Symbol(heads)
         aux = set(symbol.list_auxiliary_states())

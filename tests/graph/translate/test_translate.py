@@ -11,6 +11,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from gluon_onnx.graph.errors import FormatError
 from gluon_onnx.graph.exporters.onnx import symbol_to_onnx
 from gluon_onnx.graph.exporters.symbol_json import to_json
 from gluon_onnx.graph.importers.symbol_json import load_json
@@ -204,7 +205,12 @@ ROWS: list[tuple[str, dict[str, Any], list[Array], list[Array | None], str]] = [
 
 
 def one_node(
-    op: str, attributes: dict[str, Any], fed: list[Array], constants: list[Array | None], outputs: int = 1
+    op: str,
+    attributes: dict[str, Any],
+    fed: list[Array],
+    constants: list[Array | None],
+    outputs: int = 1,
+    opset: int = 18,
 ) -> tuple[onnx.ModelProto, dict[str, Array]]:
     """A model of one node, and its inputs."""
     names = [f"x{k}" for k in range(len(fed))]
@@ -213,7 +219,7 @@ def one_node(
     made = [f"y{k}" for k in range(outputs)]
     node = helper.make_node(op, words, made, name="node", **attributes)
     inputs = dict(zip(names, fed, strict=True))
-    return model_of([node], inputs, stored, made), inputs
+    return model_of([node], inputs, stored, made, opset), inputs
 
 
 @pytest.mark.parametrize(
@@ -355,13 +361,25 @@ REFUSED: list[tuple[str, dict[str, Any], list[Array], list[Array | None], str]] 
 def test_what_mxnet_cannot_express_has_a_reason(
     op: str, attributes: dict[str, Any], fed: list[Array], constants: list[Array | None], reason: str
 ) -> None:
-    model = one_node(op, attributes, fed, constants, 2 if op == "Split" else 1)[0]
-    if op == "Gelu":
-        model.opset_import[0].version = 20
+    opset = 20 if op == "Gelu" else 18
+    model = one_node(op, attributes, fed, constants, 2 if op == "Split" else 1, opset)[0]
     with pytest.raises(Inexpressible) as raised:
         translate(model, "net.onnx")
     assert raised.value.nodes[0][:2] == (op, "node") and reason in raised.value.nodes[0][2]
     assert str(raised.value).startswith("net.onnx: 1 nodes cannot be expressed")
+
+
+@pytest.mark.parametrize("fault", ["attribute", "tensor", "output"])
+def test_damaged_models(fault: str) -> None:
+    model, _ = one_node("Gemm", {"transB": 1}, [f(2, 5)], [f(3, 5)])
+    if fault == "attribute":
+        model.graph.node[0].attribute[0].name = "transX"
+    elif fault == "tensor":
+        model.graph.initializer[0].dims[0] = 4
+    else:
+        model.graph.output[0].name = "nowhere"
+    with pytest.raises(FormatError, match=r"^net\.onnx: not a valid ONNX model: "):
+        translate(model, "net.onnx")
 
 
 def test_everything_that_is_refused_is_named_at_once() -> None:

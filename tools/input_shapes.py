@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Guess", "find_inputs", "guess_shape"]
 
 LARGEST = 1024  # pixels that are tried
+LONGEST = 5000  # nodes of a graph in which sizes are tried: each takes up to 24 KiB
 
 # Names of operators' inputs whose variables hold what a network has learnt.
 LEARNT = frozenset(
@@ -123,7 +124,7 @@ def guess_shape(symbol: Symbol, name: str, known: Mapping[str, tuple[int, ...]])
     """
     nodes = symbol.nodes()
     shape = _first_layer(nodes, name, known)
-    if shape is None or None not in shape:
+    if shape is None or None not in shape or len(nodes) > LONGEST:
         return Guess(shape)
     fitting = _fitting_sizes(nodes, name, known, len(shape) - 2, shape[1])
     if not len(fitting) or fitting[-1] == LARGEST:

@@ -319,7 +319,9 @@ def element_type(data_type: int) -> np.dtype[Any]:
     try:
         return np.dtype(helper.tensor_dtype_to_np_dtype(data_type))
     except (KeyError, ValueError) as error:
-        raise CommandError(f"not an ONNX model: it has elements of type {data_type}, which is none") from error
+        raise CommandError(
+            f"not an ONNX model: it has elements of type {data_type}, which is none"
+        ) from error
 
 
 def onnx_tensor(value: onnx.ValueInfoProto) -> Tensor:
@@ -342,8 +344,10 @@ def require_supported(model: ModelFile) -> None:
     """
     if model.faults:
         code = ExitCode.UNSUPPORTED if any(f.unsupported for f in model.faults) else ExitCode.BAD_INPUT
-        first = {(f.operator if f.unsupported else f.node): f for f in reversed(model.faults)}
-        told = [fault.message for fault in model.faults if fault in first.values()][:_TOLD]
+        first: dict[tuple[bool, str], Fault] = {}
+        for fault in model.faults:
+            first.setdefault((fault.unsupported, fault.operator if fault.unsupported else fault.node), fault)
+        told = [fault.message for fault in first.values()][:_TOLD]
         rest = len(model.faults) - len(told)
         more = f"; and {rest} more: gluon-onnx check lists them all" if rest else ""
         raise CommandError(f"{model.path}: {'; '.join(told)}{more}", code)

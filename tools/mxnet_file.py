@@ -80,11 +80,13 @@ def read_symbol(path: Path, params_path: Path | None, shapes: Mapping[str, tuple
         dims = None if shape is None else tuple(d if isinstance(d, int) else None for d in shape)
         return Tensor(node.output_names()[number], dtype.name if dtype else None, dims)
 
+    read = _outputs_read(raw)
     for number, item in enumerate(raw.nodes):
         node = graph.nodes[number]
         if node is None:
-            read = {i for other in raw.nodes for n, i in other.inputs if n == number} | {0}
-            made = tuple(Tensor(graph.name(number, i), None, None) for i in sorted(read))
+            made = tuple(
+                Tensor(graph.name(number, i), None, None) for i in sorted({0, *read.get(number, ())})
+            )
         else:
             made = tuple(tensor(node, i) for i in range(node.visible))
         model.tensors.update((t.name, t) for t in made)
@@ -155,8 +157,9 @@ def _infer(
 def find_faults(raw: RawGraph) -> dict[int, Fault]:
     """All nodes of a graph that cannot be read, by number; a loop or branch cannot if a node of its bodies cannot."""
     faults: dict[int, Fault] = {}
+    unknown: dict[str, str] = {}  # operators that are not known, with what is said of them
     for number, node in enumerate(raw.nodes):
-        fault = _fault(node, number)
+        fault = _fault(node, number, unknown)
         inner = [found for body in node.subgraphs for found in find_faults(body).values()]
         if fault is None and inner:
             text = "; ".join(found.message for found in inner)
@@ -168,22 +171,24 @@ def find_faults(raw: RawGraph) -> dict[int, Fault]:
     return faults
 
 
-def _fault(node: RawNode, number: int) -> Fault | None:
+def _fault(node: RawNode, number: int, unknown: dict[str, str]) -> Fault | None:
     """What is wrong with a node, its bodies aside."""
     if node.op is None:
         return None
+    if node.op in unknown:
+        text = f"not supported: operator {node.op!r} (node {node.name!r}){unknown[node.op]}"
+        return Fault(node.name, node.op, text, True)
     try:
         op = find(node.op, node.name)
-        unknown = op.unknown(node.attrs)
-        if unknown and op.params:  # MXNet does not look at the attributes of operators without parameters
+        strange = op.unknown(node.attrs)
+        if strange:
             raise AttributeParseError(
-                f"operator {op.name} has no parameter {unknown[0]!r}; it has {', '.join(op.params)}"
+                f"operator {op.name} has no parameter {strange[0]!r}; it has {', '.join(op.params)}"
             )
         op.parse({k: v for k, v in node.attrs.items() if k in op.params})
     except UnsupportedOperatorError as error:
-        near = f"; nearest names: {', '.join(error.hints)}" if error.hints else ""
-        text = f"not supported: operator {node.op!r} (node {node.name!r}){near}"
-        return Fault(node.name, node.op, text, True)
+        unknown[node.op] = f"; nearest names: {', '.join(error.hints)}" if error.hints else ""
+        return _fault(node, number, unknown)
     except AttributeParseError as error:
         return Fault(node.name, node.op, f"node {number} {node.name!r}: {error}", False)
     return None
@@ -207,10 +212,18 @@ def _item(node: RawNode, inputs: list[list[int]]) -> dict[str, object]:
     return item
 
 
+def _outputs_read(raw: RawGraph) -> dict[int, set[int]]:
+    """For each node the outputs that others read, or that are heads."""
+    read: dict[int, set[int]] = {}
+    for number, i in (*(entry for node in raw.nodes for entry in node.inputs), *raw.heads):
+        read.setdefault(number, set()).add(i)
+    return read
+
+
 def load_graph(raw: RawGraph, faults: Mapping[int, Fault], source: str) -> Graph:
     """The graph with variables in the place of what faulty nodes make."""
     taken = {node.name for node in raw.nodes}
-    read = {entry for node in raw.nodes for entry in node.inputs} | set(raw.heads)
+    read = _outputs_read(raw)
     items: list[dict[str, object]] = []
     place: dict[
         tuple[int, int], tuple[int, int]
@@ -223,12 +236,12 @@ def load_graph(raw: RawGraph, faults: Mapping[int, Fault], source: str) -> Graph
             items.append(_item(node, inputs))
             continue
         kept.append(None)
-        for entry in sorted(entry for entry in read if entry[0] == number):
-            name = f"{node.name}_output{entry[1]}"
+        for i in sorted(read.get(number, ())):
+            name = f"{node.name}_output{i}"
             while name in taken:
                 name += "_"
             taken.add(name)
-            place[entry] = (len(items), 0)
+            place[number, i] = (len(items), 0)
             items.append({"op": "null", "name": name, "inputs": []})
     document = {"nodes": items, "heads": [[k, 0] for k in range(len(items))], "attrs": _VERSION}
     whole = load_json(json.dumps(document), source)

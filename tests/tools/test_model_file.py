@@ -14,7 +14,15 @@ from onnx import TensorProto, helper, numpy_helper
 from safetensors.numpy import save_file
 
 from gluon_onnx.graph.exporters.params import write_params
-from gluon_onnx.tools.model_file import Layer, Tensor, ask, choose_file, open_path, parse_inputs
+from gluon_onnx.tools.model_file import (
+    Layer,
+    Tensor,
+    ask,
+    choose_file,
+    open_path,
+    parse_inputs,
+    require_supported,
+)
 from gluon_onnx.tools.nodes import in_block
 from gluon_onnx.tools.outcome import CommandError
 
@@ -166,6 +174,18 @@ def test_a_model_with_unknown_operators_is_read_around_them() -> None:
         ("small_batchnorm0_fwd", True), ("small_pool0_fwd", False), ("small_flatten0_flatten0", True),
     ]  # fmt: skip
     assert [tensor.name for tensor in model.inputs] == ["data"]
+
+
+def test_many_faults_are_told_in_short(tmp_path: Path) -> None:
+    chain = [op("Nope", f"n{i}", f"n{i - 1}" if i else "data") for i in range(2000)]
+    model = open_path(symbol(tmp_path, [var("data"), *chain, op("Xyzzy", "last", "n1999")], {}))
+    assert (len(model.layers), len(model.faults)) == (2001, 2001)
+    with pytest.raises(CommandError, match="operator 'Nope'") as error:
+        require_supported(model)
+    assert str(error.value).endswith(
+        "operator 'Nope' (node 'n0'); not supported: operator 'Xyzzy' (node 'last'); "
+        "and 1999 more: gluon-onnx check lists them all"
+    )
 
 
 @pytest.mark.parametrize("version", ["0.9.5", "0.11.0", "1.0.0", "1.3.1", "1.6.0", "1.9.1"])

@@ -149,7 +149,7 @@ def cum_prod(g: Builder, n: ir.Node, dy: Tensor) -> Sequence[Gradient]:
 
         items = b.transpose(x, [axis, *order[:-1]])
         first = b.fill(items.dims[1:], 1, x.dt)
-        _, (stacked,) = scan(b, body, [first], [items], reverse=backwards, name="product")
+        stacked = scan(b, body, [first], [items], reverse=backwards, name="product")[1][0]
         return b.transpose(stacked, [([axis, *order[:-1]]).index(i) for i in range(x.ndim)])
 
     return through(g, n, expand, dy)

@@ -71,7 +71,8 @@ class FusedRNNCell(BaseRNNCell):
 
     def _layout(self, inputs: int) -> list[tuple[str, tuple[int, ...]]]:
         """Name and shape of every part of the vector of parameters, in order; `inputs` is the size of the input."""
-        h, parts = self._num_hidden, []
+        h = self._num_hidden
+        parts: list[tuple[str, tuple[int, ...]]] = []
         cells = [(i, d) for i in range(self._num_layers) for d in self._directions]
         for i, d in cells:
             width = inputs if i == 0 else h * len(self._directions)

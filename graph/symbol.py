@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
@@ -387,7 +388,8 @@ def bind_arguments(
 
     Raises
     ------
-    ArgumentError : an argument is neither, unknown, or there are too many.
+    ArgumentError : an argument is neither, unknown, or there are too many. Unknown ones of an operator that has no
+        parameters are ignored, with a warning.
     """
     positional: list[Any] = []
     named: dict[str, Any] = {}
@@ -437,6 +439,11 @@ def bind_arguments(
                 )
         elif key in op.params:
             params[key] = value
+        elif not op.params:
+            warnings.warn(
+                f"operator {called} has no parameters: argument {key!r} is ignored, as MXNet does",
+                stacklevel=4,
+            )
         else:
             raise ArgumentError(
                 f"operator {called}: cannot find argument {key!r}; possible arguments: "

@@ -77,7 +77,7 @@ WRONG: dict[str, tuple[Callable[[], object], type[Exception], list[str]]] = {
         ["infer_shape", "'z'", "'x'"],
     ),
     "unknown argument of composition": (lambda: FC(z=y), MXNetError, ["'z'", "'x'", "'fc_weight'"]),
-    "unknown parameter": (lambda: sym.relu(x, slope=2), ArgumentError, ["relu", "'slope'", "data"]),
+    "unknown parameter": (lambda: sym.sum(x, slope=2), ArgumentError, ["sum", "'slope'", "data", "axis"]),
     "missing parameter": (
         lambda: sym.FullyConnected(x),
         AttributeParseError,
@@ -147,3 +147,9 @@ def test_mixed_element_types(hybrid: bool) -> None:
     text = rf"operator FullyConnected{node}, argument 'weight': expected float64 like 'data', got float32"
     with pytest.raises(TypeInferenceError, match=text):
         net(mx.nd.ones((2, 3), dtype="float64"))
+
+
+def test_operators_without_parameters_ignore_what_they_do_not_have() -> None:
+    with pytest.warns(UserWarning, match="operator relu has no parameters: argument 'slope' is ignored"):
+        symbol = sym.relu(sym.var("x"), slope=2)
+    assert symbol.attr("slope") is None

@@ -23,7 +23,7 @@ def run(program: str, mx: Any, start: str = "") -> Any:
     tree = ast.parse(program)
     last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else ast.Expr(ast.Constant(None))
     scope = names(mx)
-    with warnings.catch_warnings():
+    with mx.name.NameManager(), warnings.catch_warnings():  # names do not depend on other programs
         warnings.simplefilter("ignore")
         exec(start, scope)
         try:

@@ -419,9 +419,6 @@ DIFFERENCES: dict[str, dict[str, object]] = {
         'sym.load("does-not-exist.json")': {"raises": ["FileNotFoundError", "OSError"]},
         "(x + y).infer_shape((2, 3), (2, 3), (2, 3))": {"raises": ["ValueError"]},
     },
-    "MXNet ignores unknown arguments": {
-        "sym.relu(x, nonsense=2)": {"raises": ["MXNetError", "RuntimeError", "TypeError", "ValueError"]},
-    },
 }
 DIFFERENT = {program: answer for answers in DIFFERENCES.values() for program, answer in answers.items()}
 

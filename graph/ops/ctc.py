@@ -205,12 +205,14 @@ def ctc_loss(
             f"argument 'label': {label.dims[1]} labels are more than the {time} times of the data"
         )
     steps = g.fill((batch,), time, np.int64) if isinstance(time, int) else g.expand(g.dim(time), (batch,))
+    wide = g.cast(data, np.float32) if data.dt.itemsize == 2 else data
     if data_lengths is not None:
         steps = integers(g, data_lengths)
+        inside = g.op("Less", g.reshape(numbers(g, time), (time, 1, 1)), g.reshape(steps, (1, batch, 1)))
+        wide = g.op("Where", inside, wide, g.const(0, wide.dt))  # what comes later may be anything, NaN too
     last = blank_label == "last"
     classes = integers(g, label)
     lengths = _lengths(g, classes, -1 if last else 0) if label_lengths is None else integers(g, label_lengths)
-    wide = g.cast(data, np.float32) if data.dt.itemsize == 2 else data
     loss, _ = g.custom(_CTC, wide, classes, steps, lengths, last=int(last))
     return g.cast(loss, data.dt)
 

@@ -177,8 +177,16 @@ class Executor:
             if x._place is not None:
                 heads.append(x._place)
                 values.append(_ones_like(x) if g is None else g.astype(x.dtype, copy=False))
+        wanted = [
+            g for g, req in zip(self.grad_arrays, self._reqs, strict=True) if g is not None and req == "write"
+        ]
+        for g in wanted:
+            g._fresh = False
         with _Scope(False, is_train):
             run_backward(heads, values, keep=True)
+        for g in wanted:
+            if not g._fresh:  # nothing depends on the argument by a slope
+                g[:] = 0
 
     def set_monitor_callback(
         self, callback: Callable[[str, NDArray], None], monitor_all: bool = False

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import gluon_onnx as mx
-from gluon_onnx import nd
+from gluon_onnx import nd, sym
 
 
 @pytest.mark.parametrize("is_train", [True, False])
@@ -121,3 +121,25 @@ def test_arrays_that_never_change() -> None:
     assert [executor.forward()[0].asscalar() for _ in range(5)] == [6] * 5
     x[:] = 5
     assert executor.forward()[0].asscalar() == 15
+
+
+def test_gradients_of_arguments_without_a_slope_are_zeros() -> None:
+    x, n = sym.var("x"), sym.var("n")
+    grads = {"x": nd.ones((2, 3)) * 7, "n": nd.ones((2,)) * 7}
+    args = {"x": nd.ones((2, 3)), "n": nd.array([1, 2], dtype="int32")}
+    executor = sym.softmax(x, length=n, use_length=True).bind(mx.cpu(), args, args_grad=grads)
+    for _ in range(2):
+        executor.forward(is_train=True)
+        executor.backward(nd.ones((2, 3)))
+        for g in executor.grad_arrays:
+            np.testing.assert_allclose(g.asnumpy(), 0, atol=1e-6)
+
+
+def test_gradients_behind_operators_without_slope_are_zeros() -> None:
+    x = sym.var("x")
+    executor = sym.contrib.index_array(x).bind(
+        mx.cpu(), {"x": nd.ones((2, 3))}, args_grad={"x": nd.ones((2, 3))}
+    )
+    executor.forward(is_train=True)
+    executor.backward(nd.ones((2, 3, 2), dtype="int64"))
+    np.testing.assert_array_equal(executor.grad_dict["x"].asnumpy(), 0)

@@ -167,7 +167,6 @@ class Executable:
         if self._on_gpu or len(self.input_names) != 1:
             return None
         (name,) = self.input_names
-        outputs = self.output_names
 
         def run(array: Raw) -> list[Raw] | None:
             session = self._session
@@ -175,7 +174,7 @@ class Executable:
                 return None
             self._used = True
             try:
-                results: list[Raw] = _inner(session).run(outputs, {name: array}, None)
+                results: list[Raw] = _inner(session).run(self.output_names, {name: array}, None)
             except Exception as e:
                 raise self._translated(e) from e
             return results

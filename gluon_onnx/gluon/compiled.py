@@ -61,7 +61,7 @@ class _Inference:
         for v in self._versions:
             v.watched = True
         self._function: BakedFunction | None = None
-        self._executables: dict[Any, tuple[Executable, bool, int]] = {}
+        self._executables: dict[Any, tuple[Executable, bool, int, Run | None]] = {}
         self._last: tuple[tuple[int, ...], np.dtype[Any], Run] | None = None
 
     def is_of(self, arrays: Sequence[NDArray]) -> bool:
@@ -83,9 +83,7 @@ class _Inference:
                 ctx = self.ctx
                 return [wrap(r, ctx) for r in results]
         found = self.run([raw])
-        executable, random, visible = self._executables.get((raw_dtype(raw), raw_shape(raw)), (None, False, 0))
-        usable = executable is not None and not random and visible == len(executable.output_names)
-        direct = executable.direct() if executable is not None and usable else None
+        direct = self._executables[raw.dtype, raw.shape][3] if type(raw) is np.ndarray else None
         self._last = None if direct is None else (raw.shape, raw.dtype, direct)
         return found
 
@@ -101,18 +99,21 @@ class _Inference:
             if len(self._executables) >= function.MAX_SIGNATURES:
                 self._executables = {}
             found = self._executables[key] = self._find(tuple((raw_dtype(x), raw_shape(x)) for x in raws))
-        executable, random, visible = found
+        executable, random, visible, _ = found
         if random:
             raws = [*raws, random_state.next_key()]
         ctx = self.ctx
         return [wrap(r, ctx) for r in executable(raws)[:visible]]
 
-    def _find(self, signature: Signature) -> tuple[Executable, bool, int]:
+    def _find(self, signature: Signature) -> tuple[Executable, bool, int, Run | None]:
+        """The executable, whether it draws random numbers, its number of results, and a short way to run it."""
         if self._function is None:
             self._function = self._make()
         special = self._function.specialize(signature, False)
-        program = special.program
-        return special.executable(self._device), program.uses_random_key, program.visible
+        program, executable = special.program, special.executable(self._device)
+        plain = not program.uses_random_key and program.visible == len(program.outputs)
+        direct = executable.direct() if plain else None
+        return executable, program.uses_random_key, program.visible, direct
 
 
 class CompiledBlock:

@@ -56,7 +56,7 @@ def test_sessions_in_use_stay(few_sessions: int) -> None:
     batch, x = nd.ones((3, 2)), nd.ones((_LARGE,))
     net(batch)
     (inference,) = net._compiled._inferences.values()
-    ((executable, _, _),) = inference._executables.values()
+    ((executable, *_),) = inference._executables.values()
     made = executable._session
     for k in range(1, 20):
         nd.slice_axis(x, axis=0, begin=0, end=k)

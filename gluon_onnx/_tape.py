@@ -268,12 +268,15 @@ def run_backward(
     for i, p in enumerate(variables or ()):
         if id(p) not in by_id and (p.entry is None or id(p.entry) not in grads) and p not in heads:
             raise MXNetError(f"grad: the heads were not computed from variable {i}")
-    owned: set[int] = set()  # gradients that their buffers may take over
+    owned: set[int] = set()  # variables whose gradient nobody else refers to, so that their buffers may take it over
 
-    def accumulate(place: Place, value: NDArray) -> None:
+    def accumulate(place: Place, value: NDArray, fresh: bool = False) -> None:
         if id(place) in wanted or place.entry is None:
             by_id[id(place)] = place
-            leaves[id(place)] = leaves[id(place)] + value if id(place) in leaves else value
+            before = leaves.get(id(place))
+            leaves[id(place)] = value if before is None else before + value
+            if (fresh or before is not None) and not create_graph:
+                owned.add(id(place))
         if place.entry is not None:
             slot = grads[id(place.entry)]
             slot[place.index] = slot[place.index] + value if place.index in slot else value
@@ -286,9 +289,7 @@ def run_backward(
             found = entry.backward(dys, create_graph, keep)
             for target, value in zip(entry.places, found, strict=True):
                 if target is not None and value is not None:
-                    accumulate(target, value)
-                    if entry.owns_gradients and not create_graph:
-                        owned.add(id(value))
+                    accumulate(target, value, entry.owns_gradients)
     if variables is not None:
         return [leaves.get(id(p)) for p in variables]
     for key, place in by_id.items():
@@ -300,7 +301,7 @@ def run_backward(
                     place.grad._write(_zeros(place.grad))
             elif place.grad_req == "add":
                 place.grad._adopt(place.grad._raw_sum(total))
-            elif id(total) in owned:
+            elif key in owned:
                 place.grad._adopt(total._raw)
             else:
                 place.grad._write(total._raw)

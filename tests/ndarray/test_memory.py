@@ -99,3 +99,28 @@ def test_a_recorded_result_is_kept_from_later_writes() -> None:
     y[:] = 0
     z.backward()
     np.testing.assert_allclose(x.grad.asnumpy(), expected, rtol=1e-6)
+
+
+def test_many_gradients_that_functions_return_stay_the_functions() -> None:
+    """Who owns a gradient does not depend on where Python puts short-lived objects."""
+    kept: list[nd.NDArray] = []
+
+    class Kept(autograd.Function):
+        def forward(self, x: nd.NDArray) -> nd.NDArray:
+            return x * 1
+
+        def backward(self, dy: nd.NDArray) -> nd.NDArray:
+            kept.append(dy * 2)
+            return kept[-1]
+
+    variables = [nd.array([float(i)]) for i in range(40)]
+    for x in variables:
+        x.attach_grad()
+    with autograd.record():
+        total = nd.zeros((1,))
+        for x in variables:
+            total = total * 1 + Kept()(x)
+    total.backward()
+    for x in variables:
+        x.grad[:] = 9
+    assert [k.asscalar() for k in kept] == [2] * 40

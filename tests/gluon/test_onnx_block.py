@@ -102,7 +102,7 @@ def test_sizes_change_without_compiling_again(path: str) -> None:
     for shape in ((2, 3, 8, 8), (3, 3, 10, 12), (4, 3, 6, 16), (5, 3, 14, 8), (7, 3, 9, 11)):
         agree(block, path, normal(*shape))
     (inference,) = block._compiled._inferences.values()
-    assert len({id(e) for e, _, _ in inference._executables.values()}) == 2  # the first size, and all others
+    assert len({id(e) for e, *_ in inference._executables.values()}) == 2  # the first size, and all others
 
 
 def test_static_shapes(path: str) -> None:
